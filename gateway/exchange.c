@@ -1,0 +1,182 @@
+/* Life of an exchange. Its memory is its own, not h2o's: it ends when it is both answered and let go by the request's
+ * pool, whichever comes last, so a completion never finds it gone. */
+#include "gateway/exchange.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/problem.h"
+
+enum { HEADERS_ARENA = 64 * 1024 };
+
+/* In the request's pool: tells the exchange that h2o is done with the request, sent or not. */
+typedef struct pool_link {
+  exchange *self;
+} pool_link;
+
+void gateway_endpoint_init(gateway_endpoint *endpoint, gateway *server, const gateway_backend *backend,
+                           const char *method, const char *path) {
+  endpoint->server = server;
+  endpoint->backend = backend;
+  endpoint->method = method;
+  endpoint->path = path;
+  endpoint->duration = metrics_series_get(server->durations, (const char *const[]){method, path});
+}
+
+static void count(const exchange *self) {
+  gateway_endpoint *endpoint = self->endpoint;
+  gateway *server = endpoint->server;
+  metrics_series **series = &endpoint->by_status[self->http_status];
+  if (!*series) {
+    char code[12];
+    snprintf(code, sizeof code, "%d", self->http_status);
+    *series = metrics_series_get(server->requests, (const char *const[]){endpoint->method, endpoint->path, code});
+  }
+  metrics_add(*series, 1);
+  metrics_observe_us(endpoint->duration, rpc_clock_now_us(server->config.clock) - self->started_us);
+  metrics_add(server->in_flight, -1);
+}
+
+static void exchange_free(exchange *self) {
+  gateway *server = self->listener->server;
+  json_writer_free(&self->body);
+  rpc_arena_free(&self->arena);
+  free(self);
+  atomic_fetch_sub(&server->alive, 1);
+}
+
+static void on_request_gone(void *pointer) {
+  exchange *self = ((pool_link *)pointer)->self;
+  self->req = NULL;
+  if (self->is_answered) exchange_free(self);
+}
+
+exchange *exchange_begin(gateway_listener *listener, h2o_req_t *req) {
+  gateway *server = listener->server;
+  exchange *self = calloc(1, sizeof *self);
+  if (!self) {
+    h2o_send_error_503(req, "Service Unavailable", "no memory", 0);
+    return NULL;
+  }
+  self->listener = listener;
+  self->req = req;
+  self->started_us = rpc_clock_now_us(server->config.clock);
+  self->endpoint = &server->unmatched;
+  self->body = json_writer_make(EXCHANGE_BODY_MAX);
+  rpc_arena_init(&self->arena, HEADERS_ARENA);
+  pool_link *link = h2o_mem_alloc_shared(&req->pool, sizeof *link, on_request_gone);
+  link->self = self;
+  atomic_fetch_add(&server->alive, 1);
+  atomic_fetch_add(&server->pending, 1);
+  metrics_add(server->in_flight, 1);
+  rpc_status status;
+  if (headers_read(req, &self->arena, server->config.random, &self->headers, &status)) return self;
+  exchange_fail(self, &status, 0);
+  exchange_send(self);
+  return NULL;
+}
+
+h2o_iovec_t exchange_path(const exchange *self) {
+  const h2o_req_t *req = self->req;
+  return h2o_iovec_init(req->path.base, req->query_at != SIZE_MAX ? req->query_at : req->path.len);
+}
+
+h2o_iovec_t exchange_query(const exchange *self) {
+  const h2o_req_t *req = self->req;
+  if (req->query_at == SIZE_MAX) return h2o_iovec_init(NULL, 0);
+  return h2o_iovec_init(req->path.base + req->query_at + 1, req->path.len - req->query_at - 1);
+}
+
+bool exchange_is(const exchange *self, const char *method) {
+  return h2o_memis(self->req->method.base, self->req->method.len, method, strlen(method));
+}
+
+rpc_call_options exchange_call_options(exchange *self) {
+  rpc_call_options options = {
+      .idempotency_key = self->headers.idempotency_key,
+      .correlation_id = self->headers.correlation_id,
+      .parent = self->span.name ? &self->span.context : &self->headers.parent,
+  };
+  if (self->headers.timeout_ms) options.deadline_us = self->started_us + (int64_t)self->headers.timeout_ms * 1000;
+  return options;
+}
+
+static void settle(exchange *self, const rpc_status *status) {
+  const gateway_config *config = &self->listener->server->config;
+  if (self->span.name) {
+    trace_span_end(config->traces, &self->span, (int)status->code, self->headers.correlation_id, status->reason);
+  }
+  if (status->code == RPC_OK || self->http_status < 500) return;
+  log_at(config->log, LOG_WARN, "request failed", LOG_TEXT("path", self->endpoint->path),
+         LOG_TEXT("code", rpc_code_name(status->code)), LOG_TEXT("reason", status->reason),
+         LOG_TEXT("detail", status->message), LOG_TEXT("correlation_id", self->headers.correlation_id));
+}
+
+void exchange_reply(exchange *self, int http_status, const char *content_type) {
+  if (self->body.failed) {
+    rpc_status status = rpc_status_error(RPC_INTERNAL, "UNWRITABLE_RESPONSE", "the response cannot be written as JSON");
+    exchange_fail(self, &status, 0);
+    return;
+  }
+  self->http_status = http_status;
+  self->content_type = content_type;
+  rpc_status ok = rpc_status_ok();
+  settle(self, &ok);
+}
+
+void exchange_fail(exchange *self, const rpc_status *status, int http_status) {
+  self->http_status = http_status ? http_status : problem_http_status(status->code);
+  self->content_type = PROBLEM_CONTENT_TYPE;
+  self->body.length = 0;
+  self->body.failed = false;
+  problem_write(&self->body, status, self->http_status, self->headers.correlation_id);
+  settle(self, status);
+}
+
+static void add_header(h2o_req_t *req, const char *name, const char *value) {
+  h2o_add_header_by_str(&req->pool, &req->res.headers, name, strlen(name), 1, NULL, value, strlen(value));
+}
+
+static void add_headers(h2o_req_t *req, const exchange *self) {
+  add_header(req, "content-type", self->content_type);
+  add_header(req, "x-correlation-id", self->headers.correlation_id);
+  if (self->allow[0]) add_header(req, "allow", self->allow);
+  if (self->http_status == 401) add_header(req, "www-authenticate", "Bearer");
+  if (self->http_status == 429 || self->http_status == 503) add_header(req, "retry-after", "1");
+}
+
+void exchange_send(exchange *self) {
+  gateway *server = self->listener->server;
+  h2o_req_t *req = self->req;
+  count(self);
+  self->is_answered = true;
+  atomic_fetch_sub(&server->pending, 1);
+  if (!req) {
+    exchange_free(self);
+    return;
+  }
+  static h2o_generator_t generator = {NULL, NULL}; /* all is sent at once: nothing to proceed with or to stop */
+  req->res.status = self->http_status;
+  req->res.reason = problem_http_phrase(self->http_status);
+  req->res.content_length = self->body.length;
+  add_headers(req, self);
+  if (atomic_load(&server->is_stopping)) req->http1_is_persistent = 0;
+  h2o_iovec_t body = h2o_iovec_init(self->body.bytes, self->body.length);
+  bool has_body = body.len > 0 && !exchange_is(self, "HEAD");
+  h2o_start_response(req, &generator);
+  h2o_send(req, &body, has_body ? 1 : 0, H2O_SEND_STATE_FINAL); /* the exchange may be gone after this */
+}
+
+void exchange_post(exchange *self) {
+  h2o_multithread_send_message(&self->listener->server->replies, &self->message);
+}
+
+void exchange_receive(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages) {
+  (void)receiver;
+  while (!h2o_linklist_is_empty(messages)) {
+    exchange *self = H2O_STRUCT_FROM_MEMBER(exchange, message.link, messages->next);
+    h2o_linklist_unlink(&self->message.link);
+    exchange_send(self);
+  }
+}

@@ -1,0 +1,55 @@
+/* One HTTP request from its arrival to its answer, inside the gateway. The event loop begins it; the answer is made on
+ * whichever thread has it (exchange_reply or exchange_fail, once), then sent on the loop: with exchange_send from the
+ * loop itself, with exchange_post from any other thread. The client may be gone by then; the exchange knows. */
+#pragma once
+
+#include <h2o.h>
+#include <stdbool.h>
+
+#include "gateway/gateway.h"
+#include "gateway/headers.h"
+#include "gateway/json_write.h"
+
+enum { EXCHANGE_BODY_MAX = 16 * 1024 * 1024 };
+
+typedef struct exchange {
+  h2o_multithread_message_t message; /* on its way to the loop */
+  gateway_listener *listener;
+  gateway_endpoint *endpoint;
+  h2o_req_t *req;   /* NULL once the client is gone; the loop's */
+  bool is_answered; /* nothing is under way any more; the loop's */
+  rpc_arena arena;
+  request_headers headers;
+  trace_span span; /* its name is NULL where none was opened */
+  int64_t started_us;
+  /* the answer */
+  int http_status;
+  const char *content_type;
+  char allow[ROUTE_ALLOW_SIZE]; /* of a 405 */
+  json_writer body;
+} exchange;
+
+/* Begins the exchange of a request. NULL: it has been answered already, since its headers cannot be used. */
+exchange *exchange_begin(gateway_listener *listener, h2o_req_t *req);
+
+/* The request's path and query (without '?'), as sent; whether its method is `method`. On the loop, while nothing is
+ * under way. */
+h2o_iovec_t exchange_path(const exchange *self);
+h2o_iovec_t exchange_query(const exchange *self);
+bool exchange_is(const exchange *self, const char *method);
+
+/* What to say beside a call made for this exchange; valid until it is answered. */
+rpc_call_options exchange_call_options(exchange *self);
+
+/* A success, whose body has been written to self->body. content_type: a literal, or in the exchange's arena. */
+void exchange_reply(exchange *self, int http_status, const char *content_type);
+
+/* An error, as problem details. http_status 0: that of the code. */
+void exchange_fail(exchange *self, const rpc_status *status, int http_status);
+
+/* From here on the exchange is not the caller's. */
+void exchange_send(exchange *self);
+void exchange_post(exchange *self);
+
+/* Sends what was posted: the callback of the receiver on the loop's queue. */
+void exchange_receive(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages);

@@ -1,0 +1,99 @@
+/* Each header that matters is a row of a table: its longest value and the characters that it may have. */
+#include "gateway/headers.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rpc/metadata.h"
+
+enum { CORRELATION_ID, IDEMPOTENCY_KEY, REQUEST_TIMEOUT, TRACEPARENT, AUTHORIZATION, CONTENT_TYPE, HEADER_COUNT };
+
+static const struct {
+  const char *name;
+  size_t max;
+  char lowest; /* of printable ASCII: '!' where spaces are not allowed */
+} rules[HEADER_COUNT] = {
+    [CORRELATION_ID] = {"x-correlation-id", HEADERS_CORRELATION_ID_MAX, '!'},
+    [IDEMPOTENCY_KEY] = {"idempotency-key", 255, '!'},
+    [REQUEST_TIMEOUT] = {"request-timeout", 16, '!'},
+    [TRACEPARENT] = {"traceparent", 256, ' '},
+    [AUTHORIZATION] = {"authorization", RPC_METADATA_VALUE_MAX, ' '},
+    [CONTENT_TYPE] = {"content-type", 256, ' '},
+};
+
+/* The values of the headers in the table; where one is given twice, its first. */
+static void collect(const h2o_req_t *req, const h2o_iovec_t *found[HEADER_COUNT]) {
+  for (size_t i = 0; i < req->headers.size; i++) {
+    const h2o_header_t *header = &req->headers.entries[i];
+    for (int rule = 0; rule < HEADER_COUNT; rule++) {
+      const char *name = rules[rule].name;
+      if (found[rule] || header->name->len != strlen(name)) continue;
+      if (memcmp(header->name->base, name, header->name->len) == 0) found[rule] = &header->value;
+    }
+  }
+}
+
+static bool check(int rule, const h2o_iovec_t *value, rpc_status *status) {
+  const char *name = rules[rule].name;
+  if (value->len == 0 || value->len > rules[rule].max) {
+    *status = rpc_status_invalid(name, "must have 1 to %zu characters", rules[rule].max);
+    return false;
+  }
+  for (size_t i = 0; i < value->len; i++) {
+    if (value->base[i] >= rules[rule].lowest && value->base[i] <= '~') continue;
+    *status = rpc_status_invalid(name, "must be printable ASCII%s", rules[rule].lowest == '!' ? " without spaces" : "");
+    return false;
+  }
+  return true;
+}
+
+bool headers_parse_timeout(const char *text, uint32_t *timeout_ms) {
+  size_t digits = strspn(text, "0123456789");
+  if (digits == 0 || digits > 9) return false;
+  unsigned long value = strtoul(text, NULL, 10);
+  const char *unit = text + digits;
+  unsigned long scale = unit[0] == '\0' || strcmp(unit, "ms") == 0 ? 1 : strcmp(unit, "s") == 0 ? 1000 : 0;
+  if (scale == 0 || value == 0 || value > HEADERS_TIMEOUT_MAX_MS / scale) return false;
+  *timeout_ms = (uint32_t)(value * scale);
+  return true;
+}
+
+bool headers_read(const h2o_req_t *req, rpc_arena *arena, rpc_random *random, request_headers *headers,
+                  rpc_status *status) {
+  *status = rpc_status_ok();
+  *headers = (request_headers){.timeout_ms = 0};
+  snprintf(headers->correlation_id, sizeof headers->correlation_id, "%016llx%016llx",
+           (unsigned long long)rpc_random_next(random), (unsigned long long)rpc_random_next(random));
+  const h2o_iovec_t *found[HEADER_COUNT] = {NULL};
+  const char *values[HEADER_COUNT] = {NULL};
+  collect(req, found);
+  for (int i = 0; i < HEADER_COUNT; i++) {
+    if (!found[i]) continue;
+    if (!check(i, found[i], status)) {
+      if (i != TRACEPARENT) return false;
+      continue;
+    }
+    values[i] = rpc_arena_printf(arena, "%.*s", (int)found[i]->len, found[i]->base);
+    if (!values[i]) {
+      *status = rpc_status_error(RPC_RESOURCE_EXHAUSTED, "", "no memory for the headers");
+      return false;
+    }
+    if (i == CORRELATION_ID) memcpy(headers->correlation_id, values[i], strlen(values[i]) + 1);
+  }
+  *status = rpc_status_ok();
+  headers->idempotency_key = values[IDEMPOTENCY_KEY];
+  headers->authorization = values[AUTHORIZATION];
+  headers->content_type = values[CONTENT_TYPE];
+  if (values[TRACEPARENT] && !trace_context_parse(values[TRACEPARENT], &headers->parent)) {
+    headers->parent = (trace_context){.sampled = false};
+  }
+  if (values[REQUEST_TIMEOUT] && !headers_parse_timeout(values[REQUEST_TIMEOUT], &headers->timeout_ms)) {
+    *status = rpc_status_invalid(rules[REQUEST_TIMEOUT].name,
+                                 "must be milliseconds such as \"1500\", or \"500ms\" or "
+                                 "\"2s\", from 1 ms to %d s",
+                                 HEADERS_TIMEOUT_MAX_MS / 1000);
+    return false;
+  }
+  return true;
+}

@@ -1,0 +1,41 @@
+/* JSON into a message, driven by its descriptor: the JSON mapping of protobuf 3, names as in the .proto or in
+ * lowerCamelCase. Unknown names, a name given twice, two members of one oneof and values out of range are refused, with
+ * the field's path ("items[0].quantity"). Called by transcode. */
+#pragma once
+
+#include <jansson.h>
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "rpc/arena.h"
+#include "rpc/status.h"
+
+enum { JSON_DEPTH_MAX = 64 }; /* messages within messages */
+
+typedef struct json_reader {
+  rpc_arena *arena;                                     /* where the message and all it points to is allocated */
+  const ProtobufCMessageDescriptor *const *map_entries; /* messages that stand for the entries of a map */
+  size_t map_entry_count;
+  rpc_status status; /* INVALID_ARGUMENT once a function has returned false */
+} json_reader;
+
+/* A reader that knows the API's maps. */
+json_reader json_reader_make(rpc_arena *arena);
+
+/* A message with every field at its default. NULL when the arena is exhausted. */
+ProtobufCMessage *json_read_new(json_reader *reader, const ProtobufCMessageDescriptor *descriptor);
+
+/* Reads an object's members into the message. */
+bool json_read_object(json_reader *reader, ProtobufCMessage *message, const json_t *object);
+
+/* Reads one field of that name. */
+bool json_read_field(json_reader *reader, ProtobufCMessage *message, const char *name, const json_t *value);
+
+/* Reads a text that stands for itself (a path segment, a query parameter) into the field that a path of names leads to
+ * ("filter.status"). Messages on the way are made; a repeated field grows by one. text is UTF-8. */
+bool json_read_text(json_reader *reader, ProtobufCMessage *message, const char *path, const char *text, size_t length);
+
+/* The field of that name, either way of writing it; NULL where there is none. */
+const ProtobufCFieldDescriptor *json_find_field(const ProtobufCMessageDescriptor *descriptor, const char *name,
+                                                size_t length);

@@ -1,0 +1,313 @@
+/* Writes values one after the other. Whether a comma is due is told by the last byte written: a value never ends in an
+ * opening bracket, a colon or a comma. */
+#include "gateway/json_write.h"
+
+#include <math.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api.h"
+#include "gateway/json_scalar.h"
+#include "gateway/json_time.h"
+#include "telemetry/utf8.h"
+
+enum { FIRST_CAPACITY = 512, DEPTH_MAX = 64 };
+
+static void write_message(json_writer *writer, const ProtobufCMessage *message, int depth);
+
+json_writer json_writer_make(size_t limit) {
+  return (json_writer){.limit = limit, .map_entries = api_map_entries, .map_entry_count = api_map_entry_count};
+}
+
+void json_writer_free(json_writer *writer) {
+  free(writer->bytes);
+  writer->bytes = NULL;
+  writer->length = writer->capacity = 0;
+}
+
+/* Room for `size` more bytes, NULL where there can be none. */
+static char *reserve(json_writer *writer, size_t size) {
+  if (writer->failed || size > writer->limit - writer->length) {
+    writer->failed = true;
+    return NULL;
+  }
+  if (writer->length + size > writer->capacity) {
+    size_t capacity = writer->capacity ? writer->capacity * 2 : FIRST_CAPACITY;
+    while (capacity < writer->length + size) capacity *= 2;
+    char *bytes = realloc(writer->bytes, capacity);
+    if (!bytes) {
+      writer->failed = true;
+      return NULL;
+    }
+    writer->bytes = bytes;
+    writer->capacity = capacity;
+  }
+  return writer->bytes + writer->length;
+}
+
+void json_write_bytes(json_writer *writer, const char *bytes, size_t length) {
+  char *room = reserve(writer, length);
+  if (!room || length == 0) return;
+  memcpy(room, bytes, length);
+  writer->length += length;
+}
+
+static void begin_value(json_writer *writer) {
+  if (writer->length > 0 && !strchr("{[:", writer->bytes[writer->length - 1])) json_write_bytes(writer, ",", 1);
+}
+
+void json_write_raw(json_writer *writer, const char *json, size_t length) {
+  begin_value(writer);
+  json_write_bytes(writer, json, length);
+}
+
+void json_write_open(json_writer *writer, char bracket) {
+  json_write_raw(writer, &bracket, 1);
+}
+
+void json_write_close(json_writer *writer, char bracket) {
+  json_write_bytes(writer, &bracket, 1);
+}
+
+/* The escape of an ASCII character, of length 0 where it needs none. */
+static size_t escape(unsigned char c, char text[8]) {
+  static const char shorts[] = "\"\"\\\\\bb\ff\nn\rr\tt"; /* pairs: the character and its letter */
+  for (const char *pair = shorts; *pair; pair += 2) {
+    if (c == (unsigned char)*pair) return (size_t)snprintf(text, 8, "\\%c", pair[1]);
+  }
+  return c < 0x20 ? (size_t)snprintf(text, 8, "\\u%04x", c) : 0;
+}
+
+static bool is_plain(unsigned char c) {
+  return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+void json_write_text(json_writer *writer, const char *text) {
+  begin_value(writer);
+  json_write_bytes(writer, "\"", 1);
+  const char *at = text ? text : "";
+  while (*at && !writer->failed) {
+    const char *run = at;
+    while (is_plain((unsigned char)*at)) at++;
+    if (at > run) json_write_bytes(writer, run, (size_t)(at - run));
+    if (*at == '\0') break;
+    char escaped[8];
+    if ((unsigned char)*at < 0x80) {
+      json_write_bytes(writer, escaped, escape((unsigned char)*at++, escaped));
+      continue;
+    }
+    size_t length = utf8_sequence_length(at);
+    json_write_bytes(writer, length ? at : UTF8_REPLACEMENT, length ? length : 3);
+    at += length ? length : 1;
+  }
+  json_write_bytes(writer, "\"", 1);
+}
+
+void json_write_key(json_writer *writer, const char *key) {
+  json_write_text(writer, key);
+  json_write_bytes(writer, ":", 1);
+}
+
+static void write_unsigned(json_writer *writer, bool quoted, uint64_t value) {
+  char text[32];
+  int length = snprintf(text, sizeof text, quoted ? "\"%llu\"" : "%llu", (unsigned long long)value);
+  json_write_raw(writer, text, (size_t)length);
+}
+
+static void write_signed(json_writer *writer, bool quoted, int64_t value) {
+  char text[32];
+  int length = snprintf(text, sizeof text, quoted ? "\"%lld\"" : "%lld", (long long)value);
+  json_write_raw(writer, text, (size_t)length);
+}
+
+void json_write_integer(json_writer *writer, int64_t value) {
+  write_signed(writer, false, value);
+}
+
+void json_write_bool(json_writer *writer, bool value) {
+  json_write_raw(writer, value ? "true" : "false", value ? 4 : 5);
+}
+
+/* is_float: only a float's precision has to survive. */
+static void write_real(json_writer *writer, double value, bool is_float) {
+  if (!isfinite(value)) {
+    json_write_text(writer, isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity");
+    return;
+  }
+  char text[40];
+  int length = 0;
+  int most = is_float ? 9 : 17;
+  for (int digits = is_float ? 6 : 15; digits <= most; digits++) {
+    length = snprintf(text, sizeof text, "%.*g", digits, value);
+    if (is_float ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value) break;
+  }
+  json_write_raw(writer, text, (size_t)length);
+}
+
+void json_write_double(json_writer *writer, double value) {
+  write_real(writer, value, false);
+}
+
+static void write_base64(json_writer *writer, const ProtobufCBinaryData *data) {
+  begin_value(writer);
+  json_write_bytes(writer, "\"", 1);
+  size_t length = (data->len + 2) / 3 * 4;
+  char *room = data->len <= INT32_MAX ? reserve(writer, length + 1) : NULL; /* EVP_EncodeBlock ends it with a NUL */
+  if (!room) {
+    writer->failed = true;
+    return;
+  }
+  if (data->len) EVP_EncodeBlock((unsigned char *)room, data->data, (int)data->len);
+  writer->length += length;
+  json_write_bytes(writer, "\"", 1);
+}
+
+static void write_enum(json_writer *writer, const ProtobufCEnumDescriptor *descriptor, int value) {
+  const ProtobufCEnumValue *known = protobuf_c_enum_descriptor_get_value(descriptor, value);
+  if (known) {
+    json_write_text(writer, known->name);
+  } else {
+    json_write_integer(writer, value);
+  }
+}
+
+static void write_value(json_writer *writer, const ProtobufCFieldDescriptor *field, const void *value, int depth) {
+  switch (field->type) {
+    case PROTOBUF_C_TYPE_INT32:
+    case PROTOBUF_C_TYPE_SINT32:
+    case PROTOBUF_C_TYPE_SFIXED32:
+      json_write_integer(writer, *(const int32_t *)value);
+      break;
+    case PROTOBUF_C_TYPE_UINT32:
+    case PROTOBUF_C_TYPE_FIXED32:
+      json_write_integer(writer, *(const uint32_t *)value);
+      break;
+    case PROTOBUF_C_TYPE_INT64:
+    case PROTOBUF_C_TYPE_SINT64:
+    case PROTOBUF_C_TYPE_SFIXED64:
+      write_signed(writer, true, *(const int64_t *)value);
+      break;
+    case PROTOBUF_C_TYPE_UINT64:
+    case PROTOBUF_C_TYPE_FIXED64:
+      write_unsigned(writer, true, *(const uint64_t *)value);
+      break;
+    case PROTOBUF_C_TYPE_FLOAT:
+      write_real(writer, (double)*(const float *)value, true);
+      break;
+    case PROTOBUF_C_TYPE_DOUBLE:
+      write_real(writer, *(const double *)value, false);
+      break;
+    case PROTOBUF_C_TYPE_BOOL:
+      json_write_bool(writer, *(const protobuf_c_boolean *)value != 0);
+      break;
+    case PROTOBUF_C_TYPE_ENUM:
+      write_enum(writer, field->descriptor, *(const int *)value);
+      break;
+    case PROTOBUF_C_TYPE_STRING:
+      json_write_text(writer, *(char *const *)value);
+      break;
+    case PROTOBUF_C_TYPE_BYTES:
+      write_base64(writer, value);
+      break;
+    case PROTOBUF_C_TYPE_MESSAGE:
+      write_message(writer, *(ProtobufCMessage *const *)value, depth + 1);
+      break;
+  }
+}
+
+/* A map's key is always a string in JSON. */
+static void write_map_key(json_writer *writer, const ProtobufCFieldDescriptor *field, const void *key) {
+  switch (field->type) {
+    case PROTOBUF_C_TYPE_BOOL:
+      json_write_text(writer, *(const protobuf_c_boolean *)key ? "true" : "false");
+      break;
+    case PROTOBUF_C_TYPE_INT32:
+    case PROTOBUF_C_TYPE_SINT32:
+    case PROTOBUF_C_TYPE_SFIXED32:
+      write_signed(writer, true, *(const int32_t *)key);
+      break;
+    case PROTOBUF_C_TYPE_UINT32:
+    case PROTOBUF_C_TYPE_FIXED32:
+      write_unsigned(writer, true, *(const uint32_t *)key);
+      break;
+    default: /* texts, and 64-bit integers, are strings already */
+      write_value(writer, field, key, 0);
+  }
+  json_write_bytes(writer, ":", 1);
+}
+
+static const void *member(const ProtobufCMessage *message, unsigned offset) {
+  return (const char *)message + offset;
+}
+
+static bool is_map_entry(const json_writer *writer, const ProtobufCFieldDescriptor *field) {
+  if (field->type != PROTOBUF_C_TYPE_MESSAGE) return false;
+  for (size_t i = 0; i < writer->map_entry_count; i++) {
+    if (writer->map_entries[i] == field->descriptor) return true;
+  }
+  return false;
+}
+
+static void write_repeated(json_writer *writer, const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field,
+                           int depth) {
+  size_t count = *(const size_t *)member(message, field->quantifier_offset);
+  const char *values = *(const char *const *)member(message, field->offset);
+  size_t size = json_scalar_size(field->type);
+  bool is_map = is_map_entry(writer, field);
+  json_write_open(writer, is_map ? '{' : '[');
+  for (size_t i = 0; i < count && !writer->failed; i++) {
+    const void *value = values + i * size;
+    if (!is_map) {
+      write_value(writer, field, value, depth);
+      continue;
+    }
+    const ProtobufCMessage *entry = *(ProtobufCMessage *const *)value;
+    const ProtobufCFieldDescriptor *fields = entry->descriptor->fields;
+    write_map_key(writer, &fields[0], member(entry, fields[0].offset));
+    write_value(writer, &fields[1], member(entry, fields[1].offset), depth);
+  }
+  json_write_close(writer, is_map ? '}' : ']');
+}
+
+/* Fields without presence always are. */
+static bool is_present(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field) {
+  if (field->label == PROTOBUF_C_LABEL_REPEATED) return true;
+  if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) {
+    if (*(const uint32_t *)member(message, field->quantifier_offset) != field->id) return false;
+  }
+  if (field->type == PROTOBUF_C_TYPE_MESSAGE) return *(void *const *)member(message, field->offset) != NULL;
+  if (field->label != PROTOBUF_C_LABEL_OPTIONAL || field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) return true;
+  if (field->type == PROTOBUF_C_TYPE_STRING) {
+    const char *text = *(char *const *)member(message, field->offset);
+    return text && text != field->default_value;
+  }
+  return *(const protobuf_c_boolean *)member(message, field->quantifier_offset) != 0;
+}
+
+static void write_message(json_writer *writer, const ProtobufCMessage *message, int depth) {
+  if (depth > DEPTH_MAX) writer->failed = true;
+  if (json_time_is(message->descriptor)) {
+    char text[JSON_TIME_SIZE] = "";
+    if (!json_time_write(message, text)) writer->failed = true;
+    json_write_text(writer, text);
+    return;
+  }
+  json_write_open(writer, '{');
+  for (unsigned i = 0; i < message->descriptor->n_fields && !writer->failed; i++) {
+    const ProtobufCFieldDescriptor *field = &message->descriptor->fields[i];
+    if (!is_present(message, field)) continue;
+    json_write_key(writer, field->name);
+    if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+      write_repeated(writer, message, field, depth);
+    } else {
+      write_value(writer, field, member(message, field->offset), depth);
+    }
+  }
+  json_write_close(writer, '}');
+}
+
+void json_write_message(json_writer *writer, const ProtobufCMessage *message) {
+  write_message(writer, message, 0);
+}

@@ -1,0 +1,131 @@
+/* The process store-gateway: settings and wiring.
+ *
+ * Settings: STORE_DATA_DIR (default .store), STORE_GATEWAY_HOST (127.0.0.1), STORE_GATEWAY_HTTP_PORT (8000), and for
+ * each service STORE_<NAME>_HTTP_PORT and STORE_<NAME>_ADDRESS (by default the ports in its .proto); 0: any free port.
+ * The log's line "listening" has the ports. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/server.h"
+#include "rpc/process.h"
+#include "rpc/settings.h"
+
+enum { HTTP_PORT = 8000, SPANS_KEPT = 4096, DRAIN_MS = 20000 };
+
+static const char NAME[] = "store-gateway";
+
+typedef struct process {
+  const char *data_dir;
+  rpc_clock *clock;
+  rpc_random random;
+  metrics_registry *metrics;
+  trace_recorder *traces;
+  log_sink *log;
+  gateway_backend backends[GATEWAY_BACKENDS_MAX];
+  size_t backend_count;
+} process;
+
+static void check(const process *self, bool ok, const char *what) {
+  if (ok) return;
+  if (self->log) log_at(self->log, LOG_ERROR, "cannot start", LOG_TEXT("error", what));
+  if (!self->log) fprintf(stderr, "%s: %s\n", NAME, what);
+  exit(EXIT_FAILURE);
+}
+
+static uint16_t port_setting(const char *name, uint16_t fallback) {
+  char variable[64];
+  return (uint16_t)settings_integer(settings_name(variable, name, "HTTP_PORT"), fallback, 0, UINT16_MAX);
+}
+
+static bool is_known(const process *self, const char *name) {
+  for (size_t i = 0; i < self->backend_count; i++) {
+    if (strcmp(self->backends[i].name, name) == 0) return true;
+  }
+  return false;
+}
+
+static void add_backend(process *self, const api_service *service) {
+  char variable[64], fallback[64];
+  snprintf(fallback, sizeof fallback, "tcp://127.0.0.1:%u", service->rpc_port);
+  const char *address = settings_text(settings_name(variable, service->name, "ADDRESS"), fallback);
+  check(self, self->backend_count < GATEWAY_BACKENDS_MAX, "too many services");
+  rpc_status status;
+  rpc_transport *transport = rpc_transport_create_nng(address, &status);
+  check(self, transport, status.message);
+  rpc_client *client = rpc_client_create(&(rpc_client_config){.target = service->name,
+                                                              .transport = transport,
+                                                              .clock = self->clock,
+                                                              .random = &self->random,
+                                                              .metrics = self->metrics,
+                                                              .traces = self->traces});
+  check(self, client, "out of memory");
+  self->backends[self->backend_count++] =
+      (gateway_backend){service->name, client, port_setting(service->name, service->http_port)};
+}
+
+static void open_process(process *self) {
+  self->log = log_open("gateway", NULL, LOG_INFO);
+  check(self, self->log, strerror(errno));
+  rpc_status claimed = process_claim(self->data_dir, NAME);
+  check(self, claimed.code == RPC_OK, claimed.message);
+  rpc_random_init(&self->random, 0);
+  self->clock = rpc_clock_create();
+  self->metrics = metrics_registry_create();
+  self->traces = trace_recorder_create("gateway", SPANS_KEPT);
+  check(self, self->clock && self->metrics && self->traces, "out of memory");
+  for (size_t i = 0; i < api_service_count; i++) {
+    const char *name = api_services[i]->name;
+    if (name[0] != '\0' && !is_known(self, name)) add_backend(self, api_services[i]);
+  }
+}
+
+static void log_ports(const process *self, const gateway *server) {
+  log_field fields[GATEWAY_BACKENDS_MAX + 1];
+  for (size_t i = 0; i < self->backend_count; i++) {
+    fields[i] = LOG_NUMBER(self->backends[i].name, gateway_port(server, i));
+  }
+  fields[self->backend_count] = LOG_NUMBER("gateway", gateway_port(server, self->backend_count));
+  log_write(self->log, LOG_INFO, "listening", fields, (unsigned)self->backend_count + 1);
+}
+
+static void close_process(process *self) {
+  rpc_clock_destroy(self->clock);
+  trace_recorder_destroy(self->traces);
+  metrics_registry_destroy(self->metrics);
+  log_close(self->log);
+  process_release(self->data_dir, NAME);
+}
+
+int main(void) {
+  process self = {.data_dir = settings_data_dir()};
+  const char *host = settings_text("STORE_GATEWAY_HOST", "127.0.0.1");
+  uint16_t port = port_setting("gateway", HTTP_PORT);
+  process_block_signals();
+  open_process(&self);
+
+  rpc_status status;
+  gateway *server = gateway_create(&(gateway_config){.host = host,
+                                                     .port = port,
+                                                     .backends = self.backends,
+                                                     .backend_count = self.backend_count,
+                                                     .clock = self.clock,
+                                                     .random = &self.random,
+                                                     .metrics = self.metrics,
+                                                     .traces = self.traces,
+                                                     .log = self.log},
+                                   &status);
+  check(&self, server, status.message);
+  log_ports(&self, server);
+  process_wait_for_stop();
+
+  log_write(self.log, LOG_INFO, "draining", NULL, 0);
+  bool is_drained = gateway_stop(server, DRAIN_MS);
+  for (size_t i = 0; i < self.backend_count; i++) rpc_client_destroy(self.backends[i].client);
+  gateway_destroy(server);
+  log_write(self.log, is_drained ? LOG_INFO : LOG_WARN, is_drained ? "stopped" : "stopped with requests unanswered",
+            NULL, 0);
+  close_process(&self);
+  return 0;
+}

@@ -1,0 +1,361 @@
+/* The event loop and its listeners. All of h2o is made, run and torn down on the loop's thread; other threads reach it
+ * only through the queue of replies and the stage, an atomic that the loop looks at whenever it wakes up. */
+#include "gateway/server.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "gateway/api_handler.h"
+#include "gateway/error_pages.h"
+#include "gateway/gateway.h"
+#include "gateway/pages.h"
+
+enum {
+  SERVICES_MAX = 256,
+  DEFAULT_BODY = 1024 * 1024,
+  DEFAULT_IN_FLIGHT = 16384,
+  DEFAULT_CONNECTIONS = 4096,
+  DEFAULT_REQUEST_TIMEOUT_MS = 20000,
+  BODY_GRACE = 4,          /* h2o reads bodies that many times too long, so that their 413 is read too */
+  SEND_TIMEOUT_MS = 30000, /* for a client to take what it was sent */
+  DESCRIPTORS_SPARED = 64, /* of the process's limit, for all that is not an HTTP connection */
+  STOP_STEP_MS = 10,
+  CLOSE_STEPS = 100,
+};
+
+enum { STAGE_RUNNING, STAGE_STOPPING, STAGE_ENDING };
+
+/* An h2o handler leads to the listener whose port the request came in on. */
+typedef struct port_handler {
+  h2o_handler_t super;
+  gateway_listener *listener;
+} port_handler;
+
+/* A client's connection, so that they can be counted, and idle ones ended. */
+typedef struct connection {
+  h2o_linklist_t link;
+  gateway *server;
+  h2o_socket_t *socket;
+} connection;
+
+static int on_request(h2o_handler_t *handler, h2o_req_t *req) {
+  exchange *self = exchange_begin(((port_handler *)handler)->listener, req);
+  if (!self) return 0;
+  if (atomic_load(&self->listener->server->is_stopping)) { /* on a connection from before: no new calls now */
+    rpc_status status = rpc_status_error(RPC_UNAVAILABLE, RPC_REASON_DRAINING, "the gateway is stopping");
+    exchange_fail(self, &status, 0);
+    exchange_send(self);
+  } else if (!pages_handle(self)) {
+    api_handle(self);
+  }
+  return 0;
+}
+
+/* -- on the loop ------------------------------------------------------------------------------------------------- */
+
+static void on_accept(h2o_socket_t *socket, const char *error);
+
+static void set_accepting(gateway *server, bool is_accepting) {
+  for (size_t i = 0; i < server->listener_count; i++) {
+    h2o_socket_t *socket = server->listeners[i].socket;
+    if (!socket) continue;
+    if (is_accepting) {
+      h2o_socket_read_start(socket, on_accept);
+    } else {
+      h2o_socket_read_stop(socket);
+    }
+  }
+}
+
+static void on_connection_closed(void *data) {
+  connection *closed = data;
+  gateway *server = closed->server;
+  h2o_linklist_unlink(&closed->link);
+  free(closed);
+  if (server->connection_count-- == server->config.max_connections) set_accepting(server, true);
+}
+
+static void on_accept(h2o_socket_t *socket, const char *error) {
+  gateway_listener *listener = socket->data;
+  gateway *server = listener->server;
+  if (error) return;
+  while (server->connection_count < server->config.max_connections) {
+    h2o_socket_t *accepted = h2o_evloop_socket_accept(socket);
+    if (!accepted) return;
+    connection *opened = calloc(1, sizeof *opened);
+    if (!opened) {
+      h2o_socket_close(accepted);
+      return;
+    }
+    opened->server = server;
+    opened->socket = accepted;
+    h2o_linklist_insert(&server->connections, &opened->link);
+    accepted->on_close.cb = on_connection_closed;
+    accepted->on_close.data = opened;
+    server->connection_count++;
+    h2o_accept(&listener->accept, accepted);
+  }
+  set_accepting(server, false);
+}
+
+static void set_up(gateway *server) {
+  h2o_evloop_t *loop = h2o_evloop_create();
+  h2o_context_init(&server->context, loop, &server->h2o_config);
+  h2o_multithread_register_receiver(server->context.queue, &server->replies, exchange_receive);
+  h2o_linklist_init_anchor(&server->connections);
+  for (size_t i = 0; i < server->listener_count; i++) {
+    gateway_listener *listener = &server->listeners[i];
+    listener->accept = (h2o_accept_ctx_t){.ctx = &server->context, .hosts = listener->hosts};
+    listener->socket = h2o_evloop_socket_create(loop, listener->fd, H2O_SOCKET_FLAG_DONT_READ);
+    listener->socket->data = listener;
+  }
+  set_accepting(server, true);
+}
+
+static void begin_stop(gateway *server) {
+  atomic_store(&server->is_stopping, true);
+  for (size_t i = 0; i < server->listener_count; i++) {
+    h2o_socket_read_stop(server->listeners[i].socket);
+    h2o_socket_close(server->listeners[i].socket);
+    server->listeners[i].socket = NULL;
+  }
+  h2o_context_request_shutdown(&server->context);
+}
+
+/* Idle connections see their client's end: h2o has no way of its own to be told. */
+static void end_connections(gateway *server) {
+  for (h2o_linklist_t *at = server->connections.next; at != &server->connections; at = at->next) {
+    shutdown(h2o_socket_get_fd(H2O_STRUCT_FROM_MEMBER(connection, link, at)->socket), SHUT_RD);
+  }
+}
+
+static void tear_down(gateway *server) {
+  h2o_evloop_t *loop = server->context.loop;
+  end_connections(server);
+  for (int step = 0; step < CLOSE_STEPS && server->connection_count > 0; step++) h2o_evloop_run(loop, STOP_STEP_MS);
+  if (server->connection_count > 0) return; /* a client that takes its time: the process ends before it */
+  h2o_evloop_run(loop, 0);                  /* frees the sockets that were closed last */
+  h2o_timeout_entry_t *goaway =
+      &server->context.http2._graceful_shutdown_timeout; /* h2o would assert that it is none */
+  if (h2o_timeout_is_linked(goaway)) h2o_timeout_unlink(goaway);
+  h2o_multithread_unregister_receiver(server->context.queue, &server->replies);
+  h2o_context_dispose(&server->context);
+  h2o_evloop_destroy(loop);
+  h2o_config_dispose(&server->h2o_config);
+}
+
+static void *run(void *arg) {
+  gateway *server = arg;
+  set_up(server);
+  sem_post(&server->is_ready);
+  int stage;
+  while ((stage = atomic_load(&server->stage)) != STAGE_ENDING || atomic_load(&server->pending) > 0) {
+    if (stage != STAGE_RUNNING && !atomic_load(&server->is_stopping)) begin_stop(server);
+    h2o_evloop_run(server->context.loop, atomic_load(&server->is_stopping) ? STOP_STEP_MS : INT32_MAX);
+  }
+  if (!atomic_load(&server->is_stopping)) begin_stop(server);
+  tear_down(server);
+  return NULL;
+}
+
+static void set_stage(gateway *server, int stage) {
+  atomic_store(&server->stage, stage);
+  h2o_multithread_send_message(&server->replies, NULL); /* wakes the loop */
+}
+
+/* -- making and ending ------------------------------------------------------------------------------------------- */
+
+static int open_port(const struct addrinfo *address) {
+  int fd = socket(address->ai_family, address->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, address->ai_protocol);
+  if (fd < 0) return -1;
+  int on = 1, send_timeout = SEND_TIMEOUT_MS; /* both are inherited by accepted sockets */
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &send_timeout, sizeof send_timeout);
+  if (bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0) return fd;
+  int error = errno;
+  close(fd);
+  errno = error;
+  return -1;
+}
+
+static uint16_t bound_port(int fd) {
+  struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+  socklen_t size = sizeof address;
+  if (getsockname(fd, (struct sockaddr *)&address, &size) != 0) return 0;
+  if (address.ss_family == AF_INET6) return ntohs(((struct sockaddr_in6 *)(void *)&address)->sin6_port);
+  return ntohs(((struct sockaddr_in *)(void *)&address)->sin_port);
+}
+
+static rpc_status listen_on(gateway_listener *listener, const char *host, uint16_t port) {
+  char service[8];
+  snprintf(service, sizeof service, "%u", port);
+  struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV}, *addresses = NULL;
+  int error = getaddrinfo(host, service, &hints, &addresses);
+  if (error != 0) return rpc_status_error(RPC_UNAVAILABLE, "LISTEN", "host '%s': %s", host, gai_strerror(error));
+  listener->fd = -1;
+  for (struct addrinfo *at = addresses; at && listener->fd < 0; at = at->ai_next) listener->fd = open_port(at);
+  int cause = errno;
+  freeaddrinfo(addresses);
+  char text[64];
+  if (listener->fd < 0) {
+    return rpc_status_error(RPC_UNAVAILABLE, "LISTEN", "cannot listen on %s:%u: %s", host, port,
+                            strerror_r(cause, text, sizeof text));
+  }
+  listener->port = bound_port(listener->fd);
+  return rpc_status_ok();
+}
+
+/* Who answers a service; NULL where nobody that this gateway knows does. */
+static const gateway_backend *backend_of(const gateway *server, const api_service *service) {
+  for (size_t i = 0; i < server->config.backend_count; i++) {
+    if (strcmp(server->backends[i].name, service->name) == 0) return &server->backends[i];
+  }
+  return NULL;
+}
+
+static rpc_status add_routes(gateway *server, gateway_listener *listener) {
+  const api_service *services[SERVICES_MAX];
+  size_t count = 0;
+  for (size_t i = 0; i < api_service_count && count < SERVICES_MAX; i++) {
+    const gateway_backend *backend = backend_of(server, api_services[i]);
+    if (backend && (!listener->backend || listener->backend == backend)) services[count++] = api_services[i];
+  }
+  rpc_status status;
+  listener->routes = routes_create(services, count, &status);
+  if (!listener->routes) return status;
+  const route *all = routes_all(listener->routes, &count);
+  listener->endpoints = calloc(count + 1, sizeof *listener->endpoints);
+  if (!listener->endpoints) return rpc_status_error(RPC_RESOURCE_EXHAUSTED, "", "no memory");
+  for (size_t i = 0; i < count; i++) {
+    gateway_endpoint_init(&listener->endpoints[i], server, backend_of(server, all[i].service), all[i].api->http_method,
+                          all[i].api->path);
+  }
+  return rpc_status_ok();
+}
+
+static void add_host(gateway *server, gateway_listener *listener) {
+  char name[24];
+  int length = snprintf(name, sizeof name, "port-%u", listener->port);
+  h2o_hostconf_t *host = h2o_config_register_host(&server->h2o_config, h2o_iovec_init(name, (size_t)length), 65535);
+  h2o_pathconf_t *path = h2o_config_register_path(host, "/", 0);
+  port_handler *handler = (port_handler *)h2o_create_handler(path, sizeof *handler);
+  handler->super.on_req = on_request;
+  handler->listener = listener;
+  error_pages_register(&host->fallback_path, server->config.random);
+  listener->hosts[0] = host;
+}
+
+static rpc_status add_listener(gateway *server, const gateway_backend *backend, uint16_t port) {
+  gateway_listener *listener = &server->listeners[server->listener_count++];
+  listener->server = server;
+  listener->backend = backend;
+  rpc_status status = listen_on(listener, server->config.host, port);
+  if (status.code != RPC_OK) return status;
+  add_host(server, listener);
+  return add_routes(server, listener);
+}
+
+static void define_metrics(gateway *server) {
+  metrics_registry *registry = server->config.metrics;
+  server->requests = metrics_define(registry, METRICS_COUNTER, "http_server_requests_total", "HTTP requests answered.",
+                                    (const char *const[]){"method", "route", "code", NULL});
+  server->durations =
+      metrics_define(registry, METRICS_HISTOGRAM, "http_server_request_duration_seconds",
+                     "Time from a request's arrival to its answer.", (const char *const[]){"method", "route", NULL});
+  server->in_flight = metrics_series_get(metrics_define(registry, METRICS_GAUGE, "http_server_requests_in_flight",
+                                                        "HTTP requests being answered.", (const char *const[]){NULL}),
+                                         NULL);
+  gateway_endpoint_init(&server->unmatched, server, NULL, "any", "unmatched");
+  pages_init(server);
+}
+
+static void configure(gateway *server) {
+  gateway_config *config = &server->config;
+  if (!config->host) config->host = "127.0.0.1";
+  if (!config->max_body) config->max_body = DEFAULT_BODY;
+  if (!config->max_in_flight) config->max_in_flight = DEFAULT_IN_FLIGHT;
+  if (!config->max_connections) config->max_connections = DEFAULT_CONNECTIONS;
+  if (!config->request_timeout_ms) config->request_timeout_ms = DEFAULT_REQUEST_TIMEOUT_MS;
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur > 2 * DESCRIPTORS_SPARED &&
+      config->max_connections > limit.rlim_cur - DESCRIPTORS_SPARED) {
+    config->max_connections = (uint32_t)(limit.rlim_cur - DESCRIPTORS_SPARED);
+  }
+  memcpy(server->backends, config->backends, config->backend_count * sizeof *config->backends);
+  config->backends = server->backends;
+  server->started_us = rpc_clock_now_us(config->clock);
+  h2o_config_init(&server->h2o_config);
+  server->h2o_config.server_name = h2o_iovec_init(H2O_STRLIT("store-gateway"));
+  server->h2o_config.max_request_entity_size = config->max_body * BODY_GRACE;
+  server->h2o_config.http1.req_timeout = config->request_timeout_ms;
+  server->h2o_config.http2.idle_timeout = config->request_timeout_ms;
+  define_metrics(server);
+}
+
+static void free_listeners(gateway *server) {
+  for (size_t i = 0; i < server->listener_count; i++) {
+    routes_destroy(server->listeners[i].routes);
+    free(server->listeners[i].endpoints);
+  }
+}
+
+gateway *gateway_create(const gateway_config *config, rpc_status *status) {
+  *status = rpc_status_error(RPC_RESOURCE_EXHAUSTED, "", "no memory or no threads");
+  gateway *server = config->backend_count <= GATEWAY_BACKENDS_MAX ? calloc(1, sizeof *server) : NULL;
+  if (!server) return NULL;
+  server->config = *config;
+  configure(server);
+  rpc_status outcome = rpc_status_ok();
+  for (size_t i = 0; i < config->backend_count && outcome.code == RPC_OK; i++) {
+    outcome = add_listener(server, &server->backends[i], server->backends[i].http_port);
+  }
+  if (outcome.code == RPC_OK) outcome = add_listener(server, NULL, config->port);
+  sem_init(&server->is_ready, 0, 0);
+  if (outcome.code == RPC_OK && pthread_create(&server->thread, NULL, run, server) == 0) {
+    while (sem_wait(&server->is_ready) != 0) continue; /* EINTR */
+    *status = rpc_status_ok();
+    return server;
+  }
+  if (outcome.code != RPC_OK) *status = outcome;
+  for (size_t i = 0; i < server->listener_count; i++) {
+    if (server->listeners[i].fd >= 0) close(server->listeners[i].fd);
+  }
+  h2o_config_dispose(&server->h2o_config);
+  free_listeners(server);
+  sem_destroy(&server->is_ready);
+  free(server);
+  return NULL;
+}
+
+uint16_t gateway_port(const gateway *server, size_t backend) {
+  return server->listeners[backend].port;
+}
+
+bool gateway_stop(gateway *server, uint32_t timeout_ms) {
+  set_stage(server, STAGE_STOPPING);
+  for (uint32_t waited = 0; !atomic_load(&server->is_stopping) || atomic_load(&server->alive) > 0;
+       waited += STOP_STEP_MS) {
+    if (waited >= timeout_ms) return false;
+    nanosleep(&(struct timespec){.tv_nsec = STOP_STEP_MS * 1000000L}, NULL);
+  }
+  return true;
+}
+
+void gateway_destroy(gateway *server) {
+  if (!server) return;
+  set_stage(server, STAGE_ENDING);
+  pthread_join(server->thread, NULL);
+  if (server->connection_count > 0) return; /* the loop's memory is still in use, and the process about to end */
+  free_listeners(server);
+  sem_destroy(&server->is_ready);
+  free(server);
+}

@@ -1,0 +1,58 @@
+/* The HTTP side of the store: one event loop, a listener for all services and one for each, requests turned into RPC
+ * calls by the generated table, and a few pages of the gateway's own (/, /health, /metrics, /openapi.json). HTTP/1.1
+ * and HTTP/2 (prior knowledge or upgrade) in cleartext. Made by main, and by tests. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "api.h"
+#include "rpc/client.h"
+#include "rpc/clock.h"
+#include "rpc/random.h"
+#include "rpc/status.h"
+#include "telemetry/log.h"
+#include "telemetry/metrics.h"
+#include "telemetry/trace.h"
+
+enum { GATEWAY_BACKENDS_MAX = 16 };
+
+/* A process behind the gateway, and how it is reached. */
+typedef struct gateway_backend {
+  const char *name; /* as in api_service: it answers all services of that name */
+  rpc_client *client;
+  uint16_t http_port; /* of the listener for this backend alone; 0: any free one */
+} gateway_backend;
+
+/* Pointers outlive the gateway. */
+typedef struct gateway_config {
+  const char *host;                /* address to listen on; NULL: "127.0.0.1" */
+  uint16_t port;                   /* of the listener for all services; 0: any free one */
+  const gateway_backend *backends; /* copied */
+  size_t backend_count;
+  rpc_clock *clock;
+  rpc_random *random; /* for correlation ids */
+  metrics_registry *metrics;
+  trace_recorder *traces;      /* may be NULL */
+  log_sink *log;               /* may be NULL */
+  size_t max_body;             /* bytes of a request's body, past which it is refused with 413; 0: 1 MiB */
+  uint32_t max_in_flight;      /* requests being answered, past which one is refused with 429; 0: 16384 */
+  uint32_t max_connections;    /* past which no more are accepted until one ends; 0: 4096 */
+  uint32_t request_timeout_ms; /* for a request to arrive, and for an idle connection; 0: 20000 */
+} gateway_config;
+
+typedef struct gateway gateway;
+
+/* Listens and starts the loop's thread. NULL on failure, with the reason in *status. */
+gateway *gateway_create(const gateway_config *config, rpc_status *status);
+
+/* The port of a backend's listener, by its index in the configuration; of that for all services, for backend_count. */
+uint16_t gateway_port(const gateway *server, size_t backend);
+
+/* Stops listening and waits until every request in flight is answered, timeout_ms at most; false where some are not. */
+bool gateway_stop(gateway *server, uint32_t timeout_ms);
+
+/* Ends the loop and frees all. Stop first, then destroy the clients (which ends the calls that are still under way),
+ * then this. NULL is ignored. */
+void gateway_destroy(gateway *server);

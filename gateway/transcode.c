@@ -1,0 +1,158 @@
+/* The three sources of a request's fields, in this order: body, path, query. No field may come from two of them with
+ * different values. */
+#include "gateway/transcode.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "gateway/json_read.h"
+
+enum { QUERY_PARAMETERS_MAX = 256 };
+
+/* The last `cut` bytes of jansson's text may end inside a character; statuses are cut to whole ones. */
+static rpc_status body_error(const json_error_t *error) {
+  return rpc_status_invalid("body", "not valid JSON: line %d, column %d: %s", error->line, error->column, error->text);
+}
+
+static bool read_body(json_reader *reader, ProtobufCMessage *message, const char *rule,
+                      const transcode_request *request) {
+  if (request->body_length == 0) return true; /* as {}: what is missing, the service names */
+  if (rule[0] == '\0') {
+    reader->status = rpc_status_invalid("body", "this method takes no body");
+    return false;
+  }
+  json_error_t error;
+  json_t *json = json_loadb(request->body, request->body_length,
+                            JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
+  if (!json) {
+    reader->status = body_error(&error);
+    return false;
+  }
+  bool ok =
+      strcmp(rule, "*") == 0 ? json_read_object(reader, message, json) : json_read_field(reader, message, rule, json);
+  json_decref(json);
+  return ok;
+}
+
+/* A text field that the body has already given must be given the same by the path. */
+static bool agrees(const ProtobufCMessage *message, const char *name, const char *text) {
+  const ProtobufCFieldDescriptor *field = json_find_field(message->descriptor, name, strlen(name));
+  if (!field || field->type != PROTOBUF_C_TYPE_STRING || field->label == PROTOBUF_C_LABEL_REPEATED) return true;
+  const char *given = *(char *const *)(const void *)((const char *)message + field->offset);
+  return !given || given[0] == '\0' || strcmp(given, text) == 0;
+}
+
+static bool read_path(json_reader *reader, ProtobufCMessage *message, const route_match *match) {
+  for (size_t i = 0; i < match->route->segment_count; i++) {
+    const route_segment *segment = &match->route->segments[i];
+    if (!segment->is_variable) continue;
+    char name[sizeof reader->status.field];
+    snprintf(name, sizeof name, "%.*s", (int)segment->length, segment->text);
+    if (!agrees(message, name, match->values[i])) {
+      reader->status = rpc_status_invalid(name, "the body and the path differ");
+      return false;
+    }
+    if (!json_read_text(reader, message, name, match->values[i], strlen(match->values[i]))) return false;
+  }
+  return true;
+}
+
+/* Whether path or body have given the field that a query parameter names. */
+static bool is_taken(const route_match *match, const char *name) {
+  const route *entry = match->route;
+  for (size_t i = 0; i < entry->segment_count; i++) {
+    const route_segment *segment = &entry->segments[i];
+    if (segment->is_variable && strlen(name) == segment->length && memcmp(name, segment->text, segment->length) == 0) {
+      return true;
+    }
+  }
+  return strcmp(entry->api->body, name) == 0;
+}
+
+static bool is_singular(const ProtobufCMessageDescriptor *descriptor, const char *name) {
+  size_t length;
+  for (; name[length = strcspn(name, ".")] == '.'; name += length + 1) {
+    const ProtobufCFieldDescriptor *field = json_find_field(descriptor, name, length);
+    if (!field || field->type != PROTOBUF_C_TYPE_MESSAGE) return true;
+    descriptor = field->descriptor;
+  }
+  const ProtobufCFieldDescriptor *field = json_find_field(descriptor, name, length);
+  return !field || field->label != PROTOBUF_C_LABEL_REPEATED;
+}
+
+static bool read_parameter(json_reader *reader, ProtobufCMessage *message, const route_match *match, const char *text,
+                           size_t length, const char **seen, size_t *seen_count) {
+  const char *equals = memchr(text, '=', length);
+  size_t name_length = equals ? (size_t)(equals - text) : length;
+  char *name = routes_decode(reader->arena, text, name_length, true);
+  if (!name) {
+    reader->status = rpc_status_invalid("query", "not well-formed percent-encoded UTF-8");
+    return false;
+  }
+  char *value = equals ? routes_decode(reader->arena, equals + 1, length - name_length - 1, true) : "";
+  const char *error = NULL;
+  if (!value) error = "not well-formed percent-encoded UTF-8";
+  if (strcmp(match->route->api->body, "*") == 0) error = "this method takes no query parameters";
+  if (is_taken(match, name)) error = "given twice";
+  for (size_t i = 0; i < *seen_count && !error; i++) {
+    if (strcmp(seen[i], name) == 0 && is_singular(message->descriptor, name)) error = "given twice";
+  }
+  if (*seen_count == QUERY_PARAMETERS_MAX) error = "too many query parameters";
+  if (error) {
+    reader->status = rpc_status_invalid(name, "%s", error);
+    return false;
+  }
+  seen[(*seen_count)++] = name;
+  return json_read_text(reader, message, name, value, strlen(value));
+}
+
+static bool read_query(json_reader *reader, ProtobufCMessage *message, const route_match *match,
+                       const transcode_request *request) {
+  const char *seen[QUERY_PARAMETERS_MAX];
+  size_t seen_count = 0;
+  const char *at = request->query, *end = request->query + request->query_length;
+  while (at < end) {
+    const char *ampersand = memchr(at, '&', (size_t)(end - at));
+    size_t length = (size_t)((ampersand ? ampersand : end) - at);
+    if (length > 0 && !read_parameter(reader, message, match, at, length, seen, &seen_count)) return false;
+    at += length + 1;
+  }
+  return true;
+}
+
+ProtobufCMessage *transcode_read(const route_match *match, const transcode_request *request, rpc_arena *arena,
+                                 rpc_status *status) {
+  json_reader reader = json_reader_make(arena);
+  ProtobufCMessage *message = json_read_new(&reader, match->route->method->input);
+  bool ok = message && read_body(&reader, message, match->route->api->body, request) &&
+            read_path(&reader, message, match) && read_query(&reader, message, match, request);
+  *status = reader.status;
+  return ok ? message : NULL;
+}
+
+static bool has_prefix(const char *text, size_t length, const char *prefix) {
+  return length >= strlen(prefix) && strncasecmp(text, prefix, strlen(prefix)) == 0;
+}
+
+bool transcode_is_json(const char *content_type, size_t length) {
+  const char *semicolon = memchr(content_type, ';', length);
+  size_t type = semicolon ? (size_t)(semicolon - content_type) : length;
+  while (type > 0 && content_type[type - 1] == ' ') type--;
+  static const char prefix[] = "application/", json[] = "json";
+  if (type < sizeof prefix - 1 + sizeof json - 1 || !has_prefix(content_type, type, prefix)) return false;
+  const char *subtype = content_type + type - (sizeof json - 1);
+  if (strncasecmp(subtype, json, sizeof json - 1) != 0) return false;
+  if (subtype != content_type + sizeof prefix - 1 && subtype[-1] != '+') return false;
+  while (semicolon) {
+    const char *parameter = semicolon + 1, *end = content_type + length;
+    while (parameter < end && *parameter == ' ') parameter++;
+    size_t left = (size_t)(end - parameter);
+    semicolon = memchr(parameter, ';', left);
+    if (!has_prefix(parameter, left, "charset=")) continue;
+    if (!has_prefix(parameter, left, "charset=utf-8") && !has_prefix(parameter, left, "charset=\"utf-8\""))
+      return false;
+  }
+  return true;
+}

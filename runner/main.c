@@ -1,0 +1,75 @@
+/* store-runner: places orders through either door and reports what it saw; checks the store's books; asks after its
+ * health. The wiring of one process; `store-runner --help` is the manual. */
+#include <curl/curl.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "rpc/clock.h"
+#include "rpc/process.h"
+#include "rpc/random.h"
+#include "runner/health.h"
+#include "runner/options.h"
+#include "runner/run.h"
+#include "runner/verify.h"
+
+enum { EXIT_USAGE = 2, EXIT_UNREADABLE = 2 };
+
+static int help(const runner_options *options, rpc_clock *clock, rpc_random *random) {
+  (void)options, (void)clock, (void)random;
+  runner_options_print_help(stdout);
+  return 0;
+}
+
+static int verify(const runner_options *options, rpc_clock *clock, rpc_random *random) {
+  runner_door *door = runner_open_door(options, "rpc", clock, random);
+  if (door == NULL) return EXIT_UNREADABLE;
+  int code = runner_verify_run(door, llround(options->settle * 1000));
+  runner_door_destroy(door);
+  return code;
+}
+
+static int health(const runner_options *options, rpc_clock *clock, rpc_random *random) {
+  const char *defaults[RUNNER_SERVICES];
+  for (size_t i = 0; i < RUNNER_SERVICES; i++) defaults[i] = options->services[i].address;
+  bool given = options->address_count > 0;
+  return runner_health_run(given ? (const char *const *)options->addresses : defaults,
+                           given ? (size_t)options->address_count : RUNNER_SERVICES, clock, random);
+}
+
+static const struct {
+  const char *name;
+  int (*run)(const runner_options *options, rpc_clock *clock, rpc_random *random);
+} commands[] = {{"run", runner_run}, {"verify", verify}, {"health", health}, {"help", help}};
+
+/* Each order in flight may have a connection. */
+static void raise_descriptor_limit(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int main(int argc, char **argv) {
+  runner_options options;
+  char error[512];
+  if (!runner_options_parse(&options, argc, argv, error, sizeof error)) {
+    fprintf(stderr, "store-runner: %s\n", error);
+    return EXIT_USAGE;
+  }
+  if (strcmp(options.command, "run") == 0) process_block_signals();
+  raise_descriptor_limit();
+  curl_global_init(CURL_GLOBAL_DEFAULT);
+  rpc_random random;
+  rpc_random_init(&random, 0);
+  rpc_clock *clock = rpc_clock_create();
+  int code = 1;
+  if (clock == NULL) fputs("store-runner: cannot start a clock\n", stderr);
+  for (size_t i = 0; i < sizeof commands / sizeof commands[0] && clock != NULL; i++) {
+    if (strcmp(commands[i].name, options.command) == 0) code = commands[i].run(&options, clock, &random);
+  }
+  rpc_clock_destroy(clock);
+  curl_global_cleanup();
+  return code;
+}

@@ -1,0 +1,569 @@
+/* The sagas under way. Each has one owner at a time, the thread that brings the outcome of its step or its write; only
+ * the table of them, with the calls that wait for each, is shared, under one lock. */
+#include "order/driver.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "order/messages.h"
+#include "storage/idempotency.h"
+#include "store/v1/inventory.rpc.h"
+#include "store/v1/payment.rpc.h"
+
+enum {
+  BUCKETS = 4096,
+  STEP_TIMEOUT_MS = 10000,
+  AGAIN_FIRST_MS = 50, /* wait before a step or write is tried again: doubles */
+  AGAIN_MAX_MS = 5000,
+  RECOVERY_PAGE = 256,
+};
+
+/* A call that waits for an order; in the call's arena. */
+typedef struct order_waiter {
+  struct order_waiter *next;
+  rpc_call *call;
+} order_waiter;
+
+typedef struct order_saga {
+  storage_job job; /* first: the job under way is found by it */
+  struct order_saga *next; /* in its bucket */
+  order_driver *driver;
+  order_waiter *waiters; /* under the driver's lock */
+  rpc_arena arena;       /* what recovery read; unused where a call holds the order's texts */
+  order_record order;
+  order_record existing; /* insert: the order that has the key already */
+  bool is_duplicate;
+  saga_state from;  /* update: the state that is stored */
+  bool is_written;  /* order.state is what is stored */
+  uint32_t tries;   /* of the step or write at hand */
+  rpc_timer timer;
+  trace_context trace;
+  int64_t accepted_us, deadline_us;
+} order_saga;
+
+struct order_driver {
+  order_driver_config config;
+  metrics_family *orders;
+  metrics_series *active[SAGA_STATE_COUNT], *again[SAGA_STATE_COUNT];
+  metrics_series *revenue_cents;
+  metrics_series *duration;
+  pthread_mutex_t lock; /* guards what follows */
+  bool stopping;
+  order_saga *buckets[BUCKETS];
+};
+
+static void act(order_saga *saga);
+static void write_state(order_saga *saga);
+
+/* --- the table --- */
+
+static order_saga **bucket_of(order_driver *driver, const char *order_id) {
+  uint32_t hash = 2166136261u; /* FNV-1a */
+  for (const char *c = order_id; *c; c++) hash = (hash ^ (unsigned char)*c) * 16777619u;
+  return &driver->buckets[hash % BUCKETS];
+}
+
+static void enter(order_saga *saga) {
+  order_driver *driver = saga->driver;
+  pthread_mutex_lock(&driver->lock);
+  order_saga **bucket = bucket_of(driver, saga->order.order_id);
+  saga->next = *bucket;
+  *bucket = saga;
+  pthread_mutex_unlock(&driver->lock);
+  metrics_add(driver->active[saga->order.state], 1);
+}
+
+/* Takes the saga out of the table; gives those who waited for it. */
+static order_waiter *leave(order_saga *saga) {
+  order_driver *driver = saga->driver;
+  pthread_mutex_lock(&driver->lock);
+  order_saga **at = bucket_of(driver, saga->order.order_id);
+  while (*at != saga) at = &(*at)->next;
+  *at = saga->next;
+  order_waiter *waiters = saga->waiters;
+  pthread_mutex_unlock(&driver->lock);
+  metrics_add(driver->active[saga->is_written ? saga->order.state : saga->from], -1);
+  return waiters;
+}
+
+static bool attach(order_driver *driver, const char *order_id, order_waiter *waiter) {
+  pthread_mutex_lock(&driver->lock);
+  order_saga *saga = *bucket_of(driver, order_id);
+  while (saga && strcmp(saga->order.order_id, order_id) != 0) saga = saga->next;
+  if (saga) {
+    waiter->next = saga->waiters;
+    saga->waiters = waiter;
+  }
+  pthread_mutex_unlock(&driver->lock);
+  return saga != NULL;
+}
+
+static bool is_stopping(order_driver *driver) {
+  pthread_mutex_lock(&driver->lock);
+  bool stopping = driver->stopping;
+  pthread_mutex_unlock(&driver->lock);
+  return stopping;
+}
+
+static void saga_free(order_saga *saga) {
+  rpc_arena_free(&saga->arena);
+  free(saga);
+}
+
+/* --- answers --- */
+
+static void answer(rpc_call *call, const order_record *order) {
+  if (order->state == SAGA_CONFIRMED) {
+    order_reply_confirmed(call, order);
+    return;
+  }
+  rpc_status failure = order->failure;
+  rpc_status_set_fact(&failure, "order_id", order->order_id);
+  rpc_call_fail(call, &failure);
+}
+
+/* Ends a saga whose order is final. */
+static void finish(order_saga *saga) {
+  order_driver *driver = saga->driver;
+  const order_record *order = &saga->order;
+  order_waiter *next;
+  for (order_waiter *waiter = leave(saga); waiter; waiter = next) {
+    next = waiter->next;
+    answer(waiter->call, order);
+  }
+  const char *outcome = saga_state_name(order->state);
+  metrics_add(metrics_series_get(driver->orders, (const char *const[]){outcome, order->failure.reason}), 1);
+  metrics_observe_us(driver->duration, order->processing_us);
+  if (order->state == SAGA_CONFIRMED) metrics_add(driver->revenue_cents, order->total_cents);
+  saga_free(saga);
+}
+
+/* Lets go of a saga that is not final: it was not accepted, is another replica's, or the process stops. */
+static void abandon(order_saga *saga, const rpc_status *status) {
+  order_waiter *next;
+  for (order_waiter *waiter = leave(saga); waiter; waiter = next) {
+    next = waiter->next;
+    rpc_call_fail(waiter->call, status);
+  }
+  saga_free(saga);
+}
+
+static void park(order_saga *saga) {
+  rpc_status status = rpc_status_error(RPC_UNAVAILABLE, "STOPPING", "order %s goes on when the service is up again",
+                                       saga->order.order_id);
+  rpc_status_set_fact(&status, "order_id", saga->order.order_id);
+  abandon(saga, &status);
+}
+
+/* --- writes and waits --- */
+
+static void on_wait_over(void *arg) {
+  order_saga *saga = arg;
+  if (saga->is_written) {
+    act(saga);
+  } else {
+    write_state(saga);
+  }
+}
+
+/* Tries the step or the write at hand once more, after a wait with jitter. */
+static void try_again(order_saga *saga) {
+  order_driver *driver = saga->driver;
+  metrics_add(driver->again[saga->order.state], 1);
+  uint32_t doublings = saga->tries < 10 ? saga->tries : 10;
+  saga->tries++;
+  int64_t wait_ms = (int64_t)AGAIN_FIRST_MS << doublings;
+  if (wait_ms > AGAIN_MAX_MS) wait_ms = AGAIN_MAX_MS;
+  int64_t wait_us = rpc_random_between(driver->config.random, wait_ms * 500, wait_ms * 1000);
+  pthread_mutex_lock(&driver->lock);
+  bool stopping = driver->stopping;
+  if (!stopping) {
+    int64_t due_us = rpc_clock_now_us(driver->config.clock) + wait_us;
+    rpc_clock_set(driver->config.clock, &saga->timer, due_us, on_wait_over, saga);
+  }
+  pthread_mutex_unlock(&driver->lock);
+  if (stopping) park(saga);
+}
+
+static void audit_change(storage_tx *tx, const order_record *order, const char *from, int64_t now_ms) {
+  audit_log *audit = storage_tx_audit(tx);
+  if (!audit) return;
+  audit_append(audit, now_ms, "order", order->order_id, from, saga_state_name(order->state), order->correlation_id,
+               order->failure.reason[0] ? order->failure.reason : NULL);
+}
+
+static rpc_status run_update(storage_job *job, storage_tx *tx) {
+  order_saga *saga = (order_saga *)job;
+  int64_t now_ms = rpc_clock_unix_ms(saga->driver->config.clock);
+  order_store_update(tx, &saga->order, saga->from, now_ms);
+  audit_change(tx, &saga->order, saga_state_name(saga->from), now_ms);
+  return storage_tx_status(tx);
+}
+
+static void log_write_failure(const order_saga *saga, const rpc_status *status) {
+  log_at(saga->driver->config.log, LOG_WARN, "an order's state could not be written", LOG_TEXT("order_id", saga->order.order_id),
+         LOG_TEXT("state", saga_state_name(saga->order.state)), LOG_TEXT("error", status->message));
+}
+
+static void update_done(storage_job *job, const rpc_status *status) {
+  order_saga *saga = (order_saga *)job;
+  if (status->code == RPC_ABORTED) { /* another replica has gone on with it */
+    log_write_failure(saga, status);
+    abandon(saga, status);
+    return;
+  }
+  if (status->code != RPC_OK) {
+    log_write_failure(saga, status);
+    try_again(saga);
+    return;
+  }
+  saga->is_written = true;
+  saga->tries = 0;
+  saga->order.step_count++;
+  metrics_add(saga->driver->active[saga->from], -1);
+  metrics_add(saga->driver->active[saga->order.state], 1);
+  if (saga_is_final(saga->order.state)) {
+    finish(saga);
+  } else {
+    act(saga);
+  }
+}
+
+static void write_state(order_saga *saga) {
+  saga->job = (storage_job){.run = run_update, .done = update_done};
+  storage_write(saga->driver->config.db, &saga->job);
+}
+
+/* --- steps --- */
+
+/* Feeds the outcome of the step to the saga. */
+static void step_ended(order_saga *saga, const rpc_status *status) {
+  order_record *order = &saga->order;
+  int64_t now_us = rpc_clock_now_us(saga->driver->config.clock);
+  saga_transition transition = saga_step(order->state, saga_outcome_of(status->code), now_us >= saga->deadline_us);
+  if (transition.again) {
+    try_again(saga);
+    return;
+  }
+  if (transition.failure == SAGA_STEP_FAILURE) order->failure = *status;
+  if (transition.failure == SAGA_DEADLINE_FAILURE) {
+    order->failure = rpc_status_error(RPC_DEADLINE_EXCEEDED, "ORDER_DEADLINE_EXCEEDED",
+                                      "the order was not confirmed in the time its caller gave");
+  }
+  saga->from = order->state;
+  order->state = transition.next;
+  if (saga_is_final(order->state)) order->processing_us = now_us - saga->accepted_us;
+  saga->is_written = false;
+  saga->tries = 0;
+  write_state(saga);
+}
+
+static void on_reserved(void *arg, const rpc_status *status, const Store__V1__ReserveInventoryResponse *response) {
+  order_saga *saga = arg;
+  if (!response) {
+    step_ended(saga, status);
+    return;
+  }
+  rpc_status taken = order_take_reservation(&saga->order, response);
+  step_ended(saga, &taken);
+}
+
+static void on_charged(void *arg, const rpc_status *status, const Store__V1__ProcessPaymentResponse *response) {
+  order_saga *saga = arg;
+  const char *payment_id = response ? response->payment_id : rpc_status_fact_of(status, "payment_id");
+  if (payment_id) snprintf(saga->order.payment_id, sizeof saga->order.payment_id, "%s", payment_id);
+  step_ended(saga, status);
+}
+
+static void on_reservation(void *arg, const rpc_status *status, const Store__V1__Reservation *reservation) {
+  (void)reservation;
+  step_ended(arg, status);
+}
+
+static void on_refunded(void *arg, const rpc_status *status, const Store__V1__Payment *payment) {
+  (void)payment;
+  step_ended(arg, status);
+}
+
+static void reserve(order_saga *saga, const rpc_call_options *options) {
+  Store__V1__ReserveInventoryRequest request = STORE__V1__RESERVE_INVENTORY_REQUEST__INIT;
+  const Store__V1__CreateOrderRequest *order = saga->order.request;
+  rpc_arena arena;
+  rpc_arena_init(&arena, SIZE_MAX);
+  request.order_id = saga->order.order_id;
+  request.items = order_reserve_items(order, &arena);
+  request.n_items = order->n_items;
+  if (request.items) {
+    store_v1_inventory_service_reserve_inventory(saga->driver->config.inventory, &request, options, on_reserved, saga);
+  } else {
+    try_again(saga);
+  }
+  rpc_arena_free(&arena);
+}
+
+static void charge(order_saga *saga, const rpc_call_options *options) {
+  Store__V1__ProcessPaymentRequest request = STORE__V1__PROCESS_PAYMENT_REQUEST__INIT;
+  request.customer_id = saga->order.request->customer_id;
+  request.order_id = saga->order.order_id;
+  request.amount = validation_money(saga->order.total_cents);
+  store_v1_payment_service_process_payment(saga->driver->config.payment, &request, options, on_charged, saga);
+}
+
+static void confirm(order_saga *saga, const rpc_call_options *options) {
+  Store__V1__ConfirmReservationRequest request = STORE__V1__CONFIRM_RESERVATION_REQUEST__INIT;
+  request.reservation_id = saga->order.reservation_id;
+  store_v1_inventory_service_confirm_reservation(saga->driver->config.inventory, &request, options, on_reservation,
+                                                 saga);
+}
+
+static void refund(order_saga *saga, const rpc_call_options *options) {
+  Store__V1__RefundPaymentRequest request = STORE__V1__REFUND_PAYMENT_REQUEST__INIT;
+  request.payment_id = saga->order.payment_id;
+  store_v1_payment_service_refund_payment(saga->driver->config.payment, &request, options, on_refunded, saga);
+}
+
+static void release(order_saga *saga, const rpc_call_options *options) {
+  Store__V1__ReleaseReservationRequest request = STORE__V1__RELEASE_RESERVATION_REQUEST__INIT;
+  request.reservation_id = saga->order.reservation_id;
+  store_v1_inventory_service_release_reservation(saga->driver->config.inventory, &request, options, on_reservation,
+                                                 saga);
+}
+
+typedef void (*step_fn)(order_saga *saga, const rpc_call_options *options);
+
+static const step_fn steps[SAGA_STATE_COUNT] = {
+    [SAGA_RESERVING] = reserve, [SAGA_CHARGING] = charge,   [SAGA_CONFIRMING] = confirm,
+    [SAGA_REFUNDING] = refund,  [SAGA_RELEASING] = release,
+};
+
+/* Takes the step of the state that is stored. Its key is the order's and the state's: whoever takes it again, after a
+ * lost answer or a crash, gets the same outcome. */
+static void act(order_saga *saga) {
+  order_driver *driver = saga->driver;
+  if (is_stopping(driver)) {
+    park(saga);
+    return;
+  }
+  char key[VALIDATION_ID_SIZE + 16];
+  snprintf(key, sizeof key, "%s:%s", saga->order.order_id, saga_state_name(saga->order.state));
+  int64_t now_us = rpc_clock_now_us(driver->config.clock);
+  bool caller_waits = saga->deadline_us > now_us && saga->order.failure.code == RPC_OK;
+  rpc_call_options options = {
+      .deadline_us = caller_waits ? saga->deadline_us : now_us + (int64_t)driver->config.step_timeout_ms * 1000,
+      .idempotency_key = key,
+      .correlation_id = saga->order.correlation_id,
+      .parent = &saga->trace};
+  steps[saga->order.state](saga, &options);
+}
+
+/* --- a new order --- */
+
+static rpc_status run_insert(storage_job *job, storage_tx *tx) {
+  order_saga *saga = (order_saga *)job;
+  order_record *order = &saga->order;
+  if (order_store_insert(tx, order)) {
+    audit_change(tx, order, "", order->created_ms);
+    return storage_tx_status(tx);
+  }
+  saga->is_duplicate = order->idempotency_key && order_store_find_by_key(tx, order->idempotency_key,
+                                                                         rpc_call_arena(saga->waiters->call),
+                                                                         &saga->existing);
+  if (saga->is_duplicate || storage_tx_status(tx).code != RPC_OK) return storage_tx_status(tx);
+  return rpc_status_error(RPC_INTERNAL, "DUPLICATE_ORDER_ID", "order %s exists already", order->order_id);
+}
+
+typedef struct order_lookup {
+  rpc_arena *arena;
+  order_record *order;
+} order_lookup;
+
+static rpc_status read_order(void *arg, storage_tx *tx) {
+  order_lookup *lookup = arg;
+  char order_id[VALIDATION_ID_SIZE];
+  memcpy(order_id, lookup->order->order_id, sizeof order_id);
+  if (order_store_find(tx, order_id, lookup->arena, lookup->order)) return rpc_status_ok();
+  rpc_status status = storage_tx_status(tx);
+  return status.code != RPC_OK ? status
+                               : rpc_status_error(RPC_NOT_FOUND, "ORDER_NOT_FOUND", "no order '%s'", order_id);
+}
+
+/* Answers a call whose idempotency key is that of an order which exists. */
+static void answer_duplicate(order_driver *driver, order_waiter *waiter, const order_record *asked,
+                             order_record *existing) {
+  rpc_call *call = waiter->call;
+  if (memcmp(asked->fingerprint, existing->fingerprint, sizeof asked->fingerprint) != 0) {
+    rpc_status status = idempotency_key_reused(asked->idempotency_key);
+    rpc_call_fail(call, &status);
+    return;
+  }
+  if (!saga_is_final(existing->state) && attach(driver, existing->order_id, waiter)) return;
+  rpc_status status = rpc_status_ok();
+  if (!saga_is_final(existing->state)) { /* it has ended between, or another replica drives it */
+    status = storage_read(driver->config.db, read_order, &(order_lookup){rpc_call_arena(call), existing});
+  }
+  if (status.code == RPC_OK && !saga_is_final(existing->state)) {
+    status = rpc_status_error(RPC_UNAVAILABLE, "ORDER_IN_PROGRESS", "order %s is under way: ask again",
+                              existing->order_id);
+  }
+  if (status.code == RPC_OK) {
+    answer(call, existing);
+  } else {
+    rpc_call_fail(call, &status);
+  }
+}
+
+static void insert_done(storage_job *job, const rpc_status *status) {
+  order_saga *saga = (order_saga *)job;
+  if (status->code != RPC_OK) {
+    abandon(saga, status);
+  } else if (saga->is_duplicate) {
+    order_record existing = saga->existing, asked = saga->order;
+    order_driver *driver = saga->driver;
+    order_waiter *waiter = leave(saga); /* its own call alone: nobody else knows this order's identifier */
+    saga_free(saga);
+    answer_duplicate(driver, waiter, &asked, &existing);
+  } else {
+    act(saga);
+  }
+}
+
+static order_saga *new_saga(order_driver *driver) {
+  order_saga *saga = calloc(1, sizeof *saga);
+  if (!saga) return NULL;
+  saga->driver = driver;
+  saga->is_written = true;
+  rpc_arena_init(&saga->arena, SIZE_MAX);
+  return saga;
+}
+
+void order_driver_place(order_driver *driver, rpc_call *call, const order_record *order) {
+  order_saga *saga = new_saga(driver);
+  order_waiter *waiter = rpc_arena_alloc(rpc_call_arena(call), sizeof *waiter);
+  if (!saga || !waiter) {
+    free(saga);
+    rpc_status status = rpc_status_error(RPC_RESOURCE_EXHAUSTED, "OUT_OF_MEMORY", "no memory left for this order");
+    rpc_call_fail(call, &status);
+    return;
+  }
+  waiter->call = call;
+  saga->waiters = waiter;
+  saga->order = *order;
+  saga->trace = *rpc_call_trace(call);
+  saga->accepted_us = rpc_call_received_us(call);
+  saga->deadline_us = rpc_call_deadline_us(call);
+  saga->job = (storage_job){.run = run_insert, .done = insert_done};
+  enter(saga);
+  storage_write(driver->config.db, &saga->job);
+}
+
+/* --- recovery --- */
+
+static rpc_status recover_order(order_driver *driver, const char *order_id) {
+  order_saga *saga = new_saga(driver);
+  if (!saga) return rpc_status_error(RPC_RESOURCE_EXHAUSTED, "OUT_OF_MEMORY", "no memory left for recovery");
+  snprintf(saga->order.order_id, sizeof saga->order.order_id, "%s", order_id);
+  rpc_status status = storage_read(driver->config.db, read_order, &(order_lookup){&saga->arena, &saga->order});
+  if (status.code != RPC_OK) {
+    saga_free(saga);
+    return status;
+  }
+  int64_t now_us = rpc_clock_now_us(driver->config.clock);
+  int64_t now_ms = rpc_clock_unix_ms(driver->config.clock);
+  saga->accepted_us = now_us - (now_ms - saga->order.created_ms) * 1000;
+  saga->deadline_us = now_us + (saga->order.deadline_ms - now_ms) * 1000;
+  enter(saga);
+  act(saga);
+  return rpc_status_ok();
+}
+
+typedef struct unfinished_page {
+  char ids[RECOVERY_PAGE][VALIDATION_ID_SIZE];
+  char after[VALIDATION_ID_SIZE];
+  size_t count;
+} unfinished_page;
+
+static rpc_status read_unfinished(void *arg, storage_tx *tx) {
+  unfinished_page *page = arg;
+  page->count = order_store_unfinished(tx, page->after, page->ids, RECOVERY_PAGE);
+  return storage_tx_status(tx);
+}
+
+rpc_status order_driver_recover(order_driver *driver) {
+  unfinished_page page = {.count = RECOVERY_PAGE};
+  int64_t recovered = 0;
+  rpc_status status = rpc_status_ok();
+  while (page.count == RECOVERY_PAGE && status.code == RPC_OK) {
+    status = storage_read(driver->config.db, read_unfinished, &page);
+    for (size_t i = 0; i < page.count && status.code == RPC_OK; i++) {
+      status = recover_order(driver, page.ids[i]);
+      recovered++;
+    }
+    if (page.count > 0) memcpy(page.after, page.ids[page.count - 1], sizeof page.after);
+  }
+  if (recovered) log_at(driver->config.log, LOG_INFO, "unfinished orders taken up", LOG_NUMBER("orders", recovered));
+  return status;
+}
+
+/* --- the driver --- */
+
+static void define_metrics(order_driver *driver) {
+  metrics_registry *metrics = driver->config.metrics;
+  driver->orders = metrics_define(metrics, METRICS_COUNTER, "order_orders_total", "Orders that became final.",
+                                  (const char *const[]){"status", "reason", NULL});
+  driver->revenue_cents = metrics_series_get(
+      metrics_define(metrics, METRICS_COUNTER, "order_revenue_cents_total", "Confirmed orders' amounts.", NULL), NULL);
+  driver->duration = metrics_series_get(metrics_define(metrics, METRICS_HISTOGRAM, "order_processing_duration_seconds",
+                                                       "From acceptance to the final state.", NULL),
+                                        NULL);
+  metrics_family *active = metrics_define(metrics, METRICS_GAUGE, "order_sagas_active",
+                                          "Orders under way, by the state that is stored.",
+                                          (const char *const[]){"state", NULL});
+  metrics_family *again = metrics_define(metrics, METRICS_COUNTER, "order_steps_again_total",
+                                         "Steps and writes tried again because their outcome was unknown.",
+                                         (const char *const[]){"state", NULL});
+  for (int i = 0; i < SAGA_STATE_COUNT; i++) {
+    const char *const state[] = {saga_state_name((saga_state)i)};
+    driver->active[i] = metrics_series_get(active, state);
+    driver->again[i] = metrics_series_get(again, state);
+  }
+}
+
+order_driver *order_driver_create(const order_driver_config *config) {
+  order_driver *driver = calloc(1, sizeof *driver);
+  if (!driver) return NULL;
+  driver->config = *config;
+  if (!driver->config.step_timeout_ms) driver->config.step_timeout_ms = STEP_TIMEOUT_MS;
+  pthread_mutex_init(&driver->lock, NULL);
+  define_metrics(driver);
+  return driver;
+}
+
+void order_driver_stop(order_driver *driver) {
+  pthread_mutex_lock(&driver->lock);
+  driver->stopping = true;
+  order_saga *waiting = NULL;
+  for (int i = 0; i < BUCKETS; i++) {
+    for (order_saga *saga = driver->buckets[i]; saga; saga = saga->next) {
+      if (!rpc_clock_cancel(driver->config.clock, &saga->timer)) continue;
+      saga->job.next = waiting ? &waiting->job : NULL; /* no job is queued while a saga waits */
+      waiting = saga;
+    }
+  }
+  pthread_mutex_unlock(&driver->lock);
+  order_saga *next;
+  for (order_saga *saga = waiting; saga; saga = next) {
+    next = (order_saga *)saga->job.next;
+    park(saga);
+  }
+}
+
+void order_driver_destroy(order_driver *driver) {
+  if (!driver) return;
+  for (int i = 0; i < BUCKETS; i++) assert(driver->buckets[i] == NULL);
+  pthread_mutex_destroy(&driver->lock);
+  free(driver);
+}

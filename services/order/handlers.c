@@ -1,0 +1,227 @@
+/* The methods of store.v1.OrderService. CreateOrder checks the request and gives the order to the driver; reads are
+ * answered at once. */
+#include "order/handlers.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "order/driver.h"
+#include "order/messages.h"
+#include "storage/idempotency.h"
+#include "store/v1/order.rpc.h"
+
+enum {
+  CUSTOMER_MAX = 128,
+  ADDRESS_MAX = 512,
+  ITEMS_MAX = 100,
+  QUANTITY_MAX = 10000,
+  PRICE_MAX_CENTS = 100000000,
+};
+
+struct order_service {
+  order_service_config config;
+  storage *db;
+  order_driver *driver;
+};
+
+static rpc_status out_of_memory(void) {
+  return rpc_status_error(RPC_RESOURCE_EXHAUSTED, "OUT_OF_MEMORY", "no memory left for this call");
+}
+
+/* --- CreateOrder --- */
+
+static rpc_status check_item(const Store__V1__OrderItem *item, size_t index) {
+  char field[96];
+  rpc_status status = validation_check_id(validation_field_at(field, "items", index, "product_id"), item->product_id);
+  if (status.code != RPC_OK) return status;
+  status = validation_check_range(validation_field_at(field, "items", index, "quantity"), item->quantity, 1, QUANTITY_MAX);
+  if (status.code != RPC_OK || item->optional_price_case != STORE__V1__ORDER_ITEM__OPTIONAL_PRICE_PRICE) return status;
+  int64_t cents;
+  return validation_check_money(validation_field_at(field, "items", index, "price"), item->price, 0, PRICE_MAX_CENTS,
+                                &cents);
+}
+
+static rpc_status check_order(const Store__V1__CreateOrderRequest *request) {
+  rpc_status status = validation_check_text("customer_id", request->customer_id, 1, CUSTOMER_MAX);
+  if (status.code == RPC_OK) status = validation_check_range("items", (int64_t)request->n_items, 1, ITEMS_MAX);
+  if (status.code == RPC_OK) {
+    status = validation_check_text("shipping_address", request->shipping_address, 0, ADDRESS_MAX);
+  }
+  for (size_t i = 0; i < request->n_items && status.code == RPC_OK; i++) status = check_item(request->items[i], i);
+  return status;
+}
+
+static rpc_status take_key(rpc_call *call, const Store__V1__CreateOrderRequest *request, order_record *order) {
+  order->idempotency_key = rpc_call_metadata(call, RPC_METADATA_IDEMPOTENCY_KEY);
+  if (!order->idempotency_key) return rpc_status_ok();
+  rpc_status status = idempotency_check_key(order->idempotency_key);
+  if (status.code == RPC_OK && !idempotency_fingerprint(call, &request->base, order->fingerprint)) {
+    status = out_of_memory();
+  }
+  return status;
+}
+
+static void create_order(void *self, rpc_call *call, const Store__V1__CreateOrderRequest *request) {
+  order_service *service = self;
+  order_record order = {.request = (Store__V1__CreateOrderRequest *)request, .state = SAGA_RESERVING, .step_count = 1};
+  rpc_status status = check_order(request);
+  if (status.code == RPC_OK) status = take_key(call, request, &order);
+  if (status.code != RPC_OK) {
+    rpc_call_fail(call, &status);
+    return;
+  }
+  order.created_ms = rpc_clock_unix_ms(service->config.clock);
+  order.deadline_ms =
+      order.created_ms + (rpc_call_deadline_us(call) - rpc_clock_now_us(service->config.clock)) / 1000;
+  validation_make_id(order.order_id, "ORD-", order.created_ms, service->config.random);
+  snprintf(order.correlation_id, sizeof order.correlation_id, "%s", rpc_call_correlation_id(call));
+  order_driver_place(service->driver, call, &order);
+}
+
+/* --- reads --- */
+
+/* A read on its way; on its handler's stack. */
+typedef struct order_query {
+  rpc_arena *arena;
+  const char *id;     /* of the order asked for, or page_token */
+  const char *filter; /* status */
+  size_t max;         /* rows of a page */
+  const ProtobufCMessage *response;
+} order_query;
+
+static void answer_query(order_service *service, rpc_call *call, order_query *query, rpc_status status,
+                         rpc_status (*read)(void *arg, storage_tx *tx)) {
+  query->arena = rpc_call_arena(call);
+  if (status.code == RPC_OK) status = storage_read(service->db, read, query);
+  if (status.code == RPC_OK) {
+    rpc_call_reply(call, query->response);
+  } else {
+    rpc_call_fail(call, &status);
+  }
+}
+
+static rpc_status read_order(void *arg, storage_tx *tx) {
+  order_query *query = arg;
+  order_record *order = rpc_arena_alloc(query->arena, sizeof *order);
+  if (!order) return out_of_memory();
+  if (!order_store_find(tx, query->id, query->arena, order)) {
+    rpc_status status = storage_tx_status(tx);
+    if (status.code != RPC_OK) return status;
+    status = rpc_status_error(RPC_NOT_FOUND, "ORDER_NOT_FOUND", "there is no order '%s'", query->id);
+    strcpy(status.field, "order_id");
+    return status;
+  }
+  Store__V1__Order *message = order_message(query->arena, order);
+  if (!message) return out_of_memory();
+  message->history = order_store_history(tx, query->id, query->arena, &message->n_history);
+  query->response = &message->base;
+  return storage_tx_status(tx);
+}
+
+static void get_order(void *self, rpc_call *call, const Store__V1__GetOrderRequest *request) {
+  order_query query = {.id = request->order_id};
+  answer_query(self, call, &query, validation_check_id("order_id", request->order_id), read_order);
+}
+
+static rpc_status read_orders(void *arg, storage_tx *tx) {
+  order_query *query = arg;
+  Store__V1__ListOrdersResponse *page = rpc_arena_alloc(query->arena, sizeof *page);
+  order_record *rows = rpc_arena_alloc(query->arena, (query->max + 1) * sizeof *rows);
+  Store__V1__Order **messages = rpc_arena_alloc(query->arena, query->max * sizeof *messages);
+  if (!page || !rows || !messages) return out_of_memory();
+  store__v1__list_orders_response__init(page);
+  size_t count = order_store_list(tx, query->filter, query->id, query->arena, rows, query->max + 1);
+  rpc_status status = storage_tx_status(tx);
+  if (status.code != RPC_OK) return status;
+  page->orders = messages;
+  page->n_orders = count < query->max ? count : query->max;
+  for (size_t i = 0; i < page->n_orders; i++) {
+    messages[i] = order_message(query->arena, &rows[i]);
+    if (!messages[i]) return out_of_memory();
+  }
+  if (count > query->max) page->next_page_token = messages[query->max - 1]->order_id;
+  query->response = &page->base;
+  return rpc_status_ok();
+}
+
+static rpc_status check_status(const char *name) {
+  saga_state state;
+  if (!name[0] || saga_state_from_name(name, &state)) return rpc_status_ok();
+  return rpc_status_invalid("status", "'%.32s' is no status of an order", name);
+}
+
+static void list_orders(void *self, rpc_call *call, const Store__V1__ListOrdersRequest *request) {
+  order_query query = {.id = request->page_token, .filter = request->status};
+  int32_t size = 0;
+  rpc_status status = validation_check_page("page_size", request->page_size, &size);
+  query.max = (size_t)size;
+  if (status.code == RPC_OK && request->page_token[0]) status = validation_check_id("page_token", request->page_token);
+  if (status.code == RPC_OK) status = check_status(request->status);
+  answer_query(self, call, &query, status, read_orders);
+}
+
+/* --- the service --- */
+
+order_service *order_service_create(const order_service_config *config, rpc_status *status) {
+  *status = rpc_status_ok();
+  order_service *service = calloc(1, sizeof *service);
+  if (!service) {
+    rpc_client_destroy(config->inventory);
+    rpc_client_destroy(config->payment);
+    *status = out_of_memory();
+    return NULL;
+  }
+  service->config = *config;
+  service->db = storage_open(&(storage_config){.path = config->database,
+                                               .migrations = order_store_migrations,
+                                               .statements = order_store_statements,
+                                               .statement_count = order_store_statement_count,
+                                               .threaded = config->threaded,
+                                               .audit = config->audit,
+                                               .metrics = config->metrics,
+                                               .log = config->log},
+                             status);
+  if (!service->db) goto fail;
+  service->driver = order_driver_create(&(order_driver_config){.db = service->db,
+                                                               .inventory = config->inventory,
+                                                               .payment = config->payment,
+                                                               .clock = config->clock,
+                                                               .random = config->random,
+                                                               .metrics = config->metrics,
+                                                               .log = config->log});
+  if (!service->driver) *status = out_of_memory();
+  if (status->code == RPC_OK) *status = order_driver_recover(service->driver);
+  if (status->code == RPC_OK) return service;
+fail:
+  order_service_destroy(service);
+  return NULL;
+}
+
+static bool client_connected(void *client, char *detail, size_t size) {
+  if (rpc_client_connected(client)) return true;
+  snprintf(detail, size, "not connected");
+  return false;
+}
+
+void order_service_register(order_service *service, rpc_server *server) {
+  static const store_v1_order_service_handlers handlers = {
+      .create_order = create_order,
+      .get_order = get_order,
+      .list_orders = list_orders,
+  };
+  store_v1_order_service_register(server, &handlers, service);
+  rpc_server_add_dependency(server, "storage", true, storage_healthy, service->db);
+  rpc_server_add_dependency(server, "inventory", true, client_connected, service->config.inventory);
+  rpc_server_add_dependency(server, "payment", true, client_connected, service->config.payment);
+}
+
+void order_service_destroy(order_service *service) {
+  if (!service) return;
+  if (service->driver) order_driver_stop(service->driver);
+  rpc_client_destroy(service->config.inventory); /* ends the steps under way */
+  rpc_client_destroy(service->config.payment);
+  storage_close(service->db); /* ends the writes under way */
+  order_driver_destroy(service->driver);
+  free(service);
+}

@@ -1,0 +1,50 @@
+/* The process order-service: settings and wiring. Besides the settings of process/service_host.h:
+ * STORE_INVENTORY_ADDRESS and STORE_PAYMENT_ADDRESS (one URL or several replicas', comma-separated; default
+ * tcp://127.0.0.1:<port in the .proto>), STORE_STEP_ATTEMPT_TIMEOUT_MS (100 to 3600000; default 10000): how long one
+ * attempt of a step may take before it is made again. */
+#include <stdio.h>
+
+#include "order/handlers.h"
+#include "process/service_host.h"
+#include "rpc/settings.h"
+
+static rpc_client *connect_to(service_host *host, const api_service *api) {
+  char name[64], fallback[64];
+  snprintf(fallback, sizeof fallback, "tcp://127.0.0.1:%u", (unsigned)api->rpc_port);
+  const char *urls = settings_text(settings_name(name, api->name, "ADDRESS"), fallback);
+  rpc_status status = rpc_status_ok();
+  rpc_client_config config = {.target = api->name,
+                              .transport = rpc_transport_create_nng(urls, &status),
+                              .clock = host->clock,
+                              .random = &host->random,
+                              .metrics = host->metrics,
+                              .traces = host->traces};
+  config.attempt_timeout_ms = (uint32_t)settings_integer("STORE_STEP_ATTEMPT_TIMEOUT_MS", 10000, 100, 3600000);
+  service_host_check(host, &status);
+  return rpc_client_create(&config);
+}
+
+int main(void) {
+  service_host host;
+  service_host_open(&host, &api_store_v1_order_service);
+
+  order_service_config config = {.database = host.database,
+                                 .threaded = true,
+                                 .inventory = connect_to(&host, &api_store_v1_inventory_service),
+                                 .payment = connect_to(&host, &api_store_v1_payment_service),
+                                 .clock = host.clock,
+                                 .random = &host.random,
+                                 .metrics = host.metrics,
+                                 .log = host.log,
+                                 .audit = host.audit};
+  rpc_status status;
+  order_service *service = order_service_create(&config, &status);
+  service_host_check(&host, &status);
+  order_service_register(service, host.server);
+
+  service_host_serve(&host);
+
+  order_service_destroy(service);
+  service_host_close(&host);
+  return 0;
+}

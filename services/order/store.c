@@ -1,0 +1,203 @@
+/* The order's tables: one row an order, one row a state it has been in. */
+#include "order/store.h"
+
+#include <string.h>
+
+
+const char *const order_store_migrations[] = {
+    "CREATE TABLE orders (order_id TEXT PRIMARY KEY, request BYTEA NOT NULL, status TEXT NOT NULL,"
+    "  total_cents BIGINT NOT NULL, reservation_id TEXT NOT NULL, payment_id TEXT NOT NULL,"
+    "  failure_code TEXT NOT NULL, failure_reason TEXT NOT NULL, failure_field TEXT NOT NULL,"
+    "  failure_message TEXT NOT NULL, correlation_id TEXT NOT NULL, idempotency_key TEXT UNIQUE,"
+    "  fingerprint BYTEA NOT NULL, created_ms BIGINT NOT NULL, deadline_ms BIGINT NOT NULL,"
+    "  processing_us BIGINT NOT NULL, step_count BIGINT NOT NULL);"
+    "CREATE INDEX orders_status ON orders (status, order_id);"
+    "CREATE INDEX orders_unfinished ON orders (order_id) WHERE status NOT IN ('confirmed', 'failed');"
+    "CREATE TABLE order_history (order_id TEXT NOT NULL, step BIGINT NOT NULL, status TEXT NOT NULL,"
+    "  at_ms BIGINT NOT NULL, PRIMARY KEY (order_id, step));",
+    NULL};
+
+enum {
+  ORDER_INSERT,
+  ORDER_UPDATE,
+  ORDER_FIND,
+  ORDER_FIND_BY_KEY,
+  ORDER_LIST,
+  ORDER_LIST_STATUS,
+  ORDER_UNFINISHED,
+  HISTORY_INSERT,
+  HISTORY_LIST,
+  STATEMENT_COUNT
+};
+
+#define ORDER_COLUMNS                                                                                           \
+  "order_id, request, status, total_cents, reservation_id, payment_id, failure_code, failure_reason, "         \
+  "failure_field, failure_message, correlation_id, idempotency_key, fingerprint, created_ms, deadline_ms, "    \
+  "processing_us, step_count"
+
+const char *const order_store_statements[STATEMENT_COUNT] = {
+    [ORDER_INSERT] = "INSERT INTO orders (" ORDER_COLUMNS
+                     ") VALUES ($1, $2, $3, 0, '', '', '', '', '', '', $4, $5, $6, $7, $8, 0, 1) "
+                     "ON CONFLICT DO NOTHING",
+    [ORDER_UPDATE] = "UPDATE orders SET request = $3, status = $4, total_cents = $5, reservation_id = $6, "
+                     "payment_id = $7, failure_code = $8, failure_reason = $9, failure_field = $10, "
+                     "failure_message = $11, processing_us = $12, step_count = $13 "
+                     "WHERE order_id = $1 AND status = $2",
+    [ORDER_FIND] = "SELECT " ORDER_COLUMNS " FROM orders WHERE order_id = $1",
+    [ORDER_FIND_BY_KEY] = "SELECT " ORDER_COLUMNS " FROM orders WHERE idempotency_key = $1",
+    [ORDER_LIST] = "SELECT " ORDER_COLUMNS " FROM orders WHERE order_id < $1 ORDER BY order_id DESC LIMIT $2",
+    [ORDER_LIST_STATUS] = "SELECT " ORDER_COLUMNS
+                          " FROM orders WHERE status = $3 AND order_id < $1 ORDER BY order_id DESC LIMIT $2",
+    [ORDER_UNFINISHED] = "SELECT order_id FROM orders WHERE status NOT IN ('confirmed', 'failed') AND order_id > $1 "
+                         "ORDER BY order_id LIMIT $2",
+    [HISTORY_INSERT] = "INSERT INTO order_history (order_id, step, status, at_ms) VALUES ($1, $2, $3, $4)",
+    [HISTORY_LIST] = "SELECT status, at_ms FROM order_history WHERE order_id = $1 ORDER BY step",
+};
+const size_t order_store_statement_count = STATEMENT_COUNT;
+
+static void bind_request(storage_tx *tx, size_t index, int parameter, const Store__V1__CreateOrderRequest *request) {
+  rpc_arena arena;
+  rpc_arena_init(&arena, SIZE_MAX);
+  size_t size = store__v1__create_order_request__get_packed_size(request);
+  uint8_t *packed = rpc_arena_alloc(&arena, size);
+  if (packed) {
+    store__v1__create_order_request__pack(request, packed);
+    storage_bind_bytes(tx, index, parameter, packed, size);
+  } else {
+    rpc_status status = rpc_status_error(RPC_RESOURCE_EXHAUSTED, "OUT_OF_MEMORY", "no memory left for this order");
+    storage_tx_fail(tx, &status);
+  }
+  rpc_arena_free(&arena);
+}
+
+bool order_store_insert(storage_tx *tx, const order_record *order) {
+  storage_begin(tx, ORDER_INSERT);
+  storage_bind_text(tx, ORDER_INSERT, 1, order->order_id);
+  bind_request(tx, ORDER_INSERT, 2, order->request);
+  storage_bind_text(tx, ORDER_INSERT, 3, saga_state_name(order->state));
+  storage_bind_text(tx, ORDER_INSERT, 4, order->correlation_id);
+  storage_bind_text(tx, ORDER_INSERT, 5, order->idempotency_key);
+  storage_bind_bytes(tx, ORDER_INSERT, 6, order->fingerprint, sizeof order->fingerprint);
+  storage_bind_integer(tx, ORDER_INSERT, 7, order->created_ms);
+  storage_bind_integer(tx, ORDER_INSERT, 8, order->deadline_ms);
+  if (storage_finish(tx, ORDER_INSERT) != 1) return false;
+  storage_run(tx, HISTORY_INSERT, "titi", order->order_id, (int64_t)0, saga_state_name(order->state),
+              order->created_ms);
+  return true;
+}
+
+void order_store_update(storage_tx *tx, order_record *order, saga_state from, int64_t now_ms) {
+  const rpc_status *failure = &order->failure;
+  const char *code = failure->code == RPC_OK ? "" : rpc_code_name(failure->code);
+  int32_t step = order->step_count;
+  storage_begin(tx, ORDER_UPDATE);
+  storage_bind_text(tx, ORDER_UPDATE, 1, order->order_id);
+  storage_bind_text(tx, ORDER_UPDATE, 2, saga_state_name(from));
+  bind_request(tx, ORDER_UPDATE, 3, order->request);
+  storage_bind_text(tx, ORDER_UPDATE, 4, saga_state_name(order->state));
+  storage_bind_integer(tx, ORDER_UPDATE, 5, order->total_cents);
+  storage_bind_text(tx, ORDER_UPDATE, 6, order->reservation_id);
+  storage_bind_text(tx, ORDER_UPDATE, 7, order->payment_id);
+  storage_bind_text(tx, ORDER_UPDATE, 8, code);
+  storage_bind_text(tx, ORDER_UPDATE, 9, failure->reason);
+  storage_bind_text(tx, ORDER_UPDATE, 10, failure->field);
+  storage_bind_text(tx, ORDER_UPDATE, 11, failure->message);
+  storage_bind_integer(tx, ORDER_UPDATE, 12, order->processing_us);
+  storage_bind_integer(tx, ORDER_UPDATE, 13, step + 1);
+  if (storage_finish(tx, ORDER_UPDATE) == 1) {
+    storage_run(tx, HISTORY_INSERT, "titi", order->order_id, (int64_t)step, saga_state_name(order->state), now_ms);
+    return;
+  }
+  rpc_status changed =
+      rpc_status_error(RPC_ABORTED, "ORDER_CHANGED", "order %s is no longer %s", order->order_id, saga_state_name(from));
+  storage_tx_fail(tx, &changed);
+}
+
+static void read_failure(storage_tx *tx, size_t index, rpc_status *failure) {
+  *failure = rpc_status_ok();
+  const char *code = storage_column_text(tx, index, 6);
+  if (!code[0]) return;
+  if (!rpc_code_from_name(code, &failure->code)) failure->code = RPC_UNKNOWN;
+  storage_copy_text(tx, index, 7, failure->reason, sizeof failure->reason);
+  storage_copy_text(tx, index, 8, failure->field, sizeof failure->field);
+  storage_copy_text(tx, index, 9, failure->message, sizeof failure->message);
+}
+
+static void read_order(storage_tx *tx, size_t index, rpc_arena *arena, order_record *order) {
+  memset(order, 0, sizeof *order);
+  storage_copy_text(tx, index, 0, order->order_id, sizeof order->order_id);
+  size_t size;
+  const void *packed = storage_column_bytes(tx, index, 1, &size);
+  order->request = store__v1__create_order_request__unpack(&arena->allocator, size, packed);
+  bool known = saga_state_from_name(storage_column_text(tx, index, 2), &order->state);
+  if (!order->request || !known) {
+    rpc_status status = rpc_status_error(RPC_DATA_LOSS, "UNREADABLE_ORDER", "order %s cannot be read", order->order_id);
+    storage_tx_fail(tx, &status);
+  }
+  order->total_cents = storage_column_integer(tx, index, 3);
+  storage_copy_text(tx, index, 4, order->reservation_id, sizeof order->reservation_id);
+  storage_copy_text(tx, index, 5, order->payment_id, sizeof order->payment_id);
+  read_failure(tx, index, &order->failure);
+  storage_copy_text(tx, index, 10, order->correlation_id, sizeof order->correlation_id);
+  const void *fingerprint = storage_column_bytes(tx, index, 12, &size);
+  if (size == sizeof order->fingerprint) memcpy(order->fingerprint, fingerprint, size);
+  order->created_ms = storage_column_integer(tx, index, 13);
+  order->deadline_ms = storage_column_integer(tx, index, 14);
+  order->processing_us = storage_column_integer(tx, index, 15);
+  order->step_count = (int32_t)storage_column_integer(tx, index, 16);
+}
+
+static bool find_order(storage_tx *tx, size_t index, const char *by, rpc_arena *arena, order_record *order) {
+  bool found = storage_find(tx, index, "t", by);
+  if (found) read_order(tx, index, arena, order);
+  storage_end(tx, index);
+  return found && storage_tx_status(tx).code == RPC_OK;
+}
+
+bool order_store_find(storage_tx *tx, const char *order_id, rpc_arena *arena, order_record *order) {
+  return find_order(tx, ORDER_FIND, order_id, arena, order);
+}
+
+bool order_store_find_by_key(storage_tx *tx, const char *key, rpc_arena *arena, order_record *order) {
+  return find_order(tx, ORDER_FIND_BY_KEY, key, arena, order);
+}
+
+size_t order_store_list(storage_tx *tx, const char *status, const char *before, rpc_arena *arena, order_record *orders,
+                        size_t max) {
+  const char *below = before[0] ? before : "~"; /* after every identifier */
+  size_t index = status[0] ? ORDER_LIST_STATUS : ORDER_LIST;
+  size_t count = 0;
+  bool row = storage_find(tx, index, status[0] ? "tit" : "ti", below, (int64_t)max, status);
+  for (; row && count < max; row = storage_step(tx, index)) read_order(tx, index, arena, &orders[count++]);
+  storage_end(tx, index);
+  return count;
+}
+
+size_t order_store_unfinished(storage_tx *tx, const char *after, char (*order_ids)[VALIDATION_ID_SIZE], size_t max) {
+  size_t count = 0;
+  bool row = storage_find(tx, ORDER_UNFINISHED, "ti", after, (int64_t)max);
+  for (; row && count < max; row = storage_step(tx, ORDER_UNFINISHED)) {
+    storage_copy_text(tx, ORDER_UNFINISHED, 0, order_ids[count++], VALIDATION_ID_SIZE);
+  }
+  storage_end(tx, ORDER_UNFINISHED);
+  return count;
+}
+
+enum { HISTORY_MAX = 8 }; /* the longest way through the saga has seven states */
+
+Store__V1__OrderStateChange **order_store_history(storage_tx *tx, const char *order_id, rpc_arena *arena,
+                                                  size_t *count) {
+  *count = 0;
+  Store__V1__OrderStateChange **changes = rpc_arena_alloc(arena, HISTORY_MAX * sizeof *changes);
+  bool row = changes && storage_find(tx, HISTORY_LIST, "t", order_id);
+  for (; row && *count < HISTORY_MAX; row = storage_step(tx, HISTORY_LIST)) {
+    Store__V1__OrderStateChange *change = rpc_arena_alloc(arena, sizeof *change);
+    if (!change) break;
+    store__v1__order_state_change__init(change);
+    change->status = rpc_arena_strdup(arena, storage_column_text(tx, HISTORY_LIST, 0));
+    change->at = validation_time(arena, storage_column_integer(tx, HISTORY_LIST, 1));
+    changes[(*count)++] = change;
+  }
+  storage_end(tx, HISTORY_LIST);
+  return *count ? changes : NULL;
+}

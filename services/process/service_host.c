@@ -1,0 +1,105 @@
+/* The life of a service process, apart from its service. Called by the main.c of order, payment and inventory. */
+#include "process/service_host.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rpc/listener.h"
+#include "rpc/process.h"
+#include "rpc/settings.h"
+
+enum { DRAIN_MS = 20000, SPANS_KEPT = 4096, MAX_IN_FLIGHT = 1000000, MAX_IN_FLIGHT_DEFAULT = 16384 };
+
+/* "payment-service": in the pid file and in messages. */
+static const char *process_name(const service_host *host, char buffer[64]) {
+  snprintf(buffer, 64, "%s-service", host->name);
+  return buffer;
+}
+
+static void fail(const service_host *host, const char *what, const char *why) {
+  fprintf(stderr, "%s-service: %s: %s\n", host->name, what, why);
+  exit(EXIT_FAILURE);
+}
+
+void service_host_check(service_host *host, const rpc_status *status) {
+  if (status->code == RPC_OK) return;
+  log_at(host->log, LOG_ERROR, "cannot start", LOG_TEXT("reason", status->reason), LOG_TEXT("error", status->message));
+  exit(EXIT_FAILURE);
+}
+
+static void open_telemetry(service_host *host) {
+  static const char *const levels[] = {
+      [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn", [LOG_ERROR] = "error", NULL};
+  host->log = log_open(host->name, NULL, (log_level)settings_choice("STORE_LOG_LEVEL", LOG_INFO, levels));
+  if (!host->log) fail(host, "log", strerror(errno));
+  char path[sizeof host->database];
+  snprintf(path, sizeof path, "%s/%s-audit.jsonl", host->data_dir, host->name);
+  host->audit = audit_open(host->name, path);
+  if (!host->audit) fail(host, path, strerror(errno));
+  host->metrics = metrics_registry_create();
+  host->traces = trace_recorder_create(host->name, SPANS_KEPT);
+  if (!host->metrics || !host->traces) fail(host, "telemetry", "out of memory");
+}
+
+/* FNV-1a of the name, mixed in: services that share a seed must not make the same identifiers. */
+static uint64_t seed_of(const char *name, uint64_t seed) {
+  if (seed == 0) return 0;
+  for (; *name; name++) seed = (seed ^ (uint8_t)*name) * 1099511628211u;
+  return seed;
+}
+
+void service_host_open(service_host *host, const api_service *api) {
+  memset(host, 0, sizeof *host);
+  host->api = api;
+  host->name = api->name;
+  process_block_signals();
+  host->data_dir = settings_data_dir();
+  snprintf(host->database, sizeof host->database, "%s/%s.db", host->data_dir, host->name);
+  uint64_t seed = (uint64_t)settings_integer("STORE_SEED", 0, 0, INT64_MAX);
+  int64_t max_in_flight = settings_integer("STORE_MAX_IN_FLIGHT", MAX_IN_FLIGHT_DEFAULT, 1, MAX_IN_FLIGHT);
+  char name[64];
+  rpc_status claimed = process_claim(host->data_dir, process_name(host, name));
+  if (claimed.code != RPC_OK) fail(host, "pid file", claimed.message);
+  open_telemetry(host);
+  rpc_random_init(&host->random, seed_of(host->name, seed));
+  host->clock = rpc_clock_create();
+  if (!host->clock) fail(host, "clock", "out of memory");
+  host->server = rpc_server_create(&(rpc_server_config){.name = host->name,
+                                                        .clock = host->clock,
+                                                        .random = &host->random,
+                                                        .metrics = host->metrics,
+                                                        .traces = host->traces,
+                                                        .max_in_flight = (uint32_t)max_in_flight});
+  if (!host->server) fail(host, "server", "out of memory");
+}
+
+void service_host_serve(service_host *host) {
+  char name[64], fallback[64];
+  snprintf(fallback, sizeof fallback, "tcp://127.0.0.1:%u", (unsigned)host->api->rpc_port);
+  const char *urls = settings_text(settings_name(name, host->name, "LISTEN"), fallback);
+  rpc_status status;
+  rpc_listener *listener = rpc_listener_create(host->server, urls, &status);
+  if (!listener) service_host_check(host, &status);
+  log_at(host->log, LOG_INFO, "listening", LOG_TEXT("urls", urls));
+  process_wait_for_stop();
+  log_write(host->log, LOG_INFO, "draining", NULL, 0);
+  if (!rpc_server_drain(host->server, DRAIN_MS)) {
+    log_write(host->log, LOG_ERROR, "calls are still under way: stopping without them", NULL, 0);
+    _Exit(EXIT_FAILURE);
+  }
+  rpc_listener_destroy(listener);
+  log_write(host->log, LOG_INFO, "stopped", NULL, 0);
+}
+
+void service_host_close(service_host *host) {
+  char name[64];
+  rpc_server_destroy(host->server);
+  rpc_clock_destroy(host->clock);
+  trace_recorder_destroy(host->traces);
+  metrics_registry_destroy(host->metrics);
+  audit_close(host->audit);
+  log_close(host->log);
+  process_release(host->data_dir, process_name(host, name));
+}

@@ -1,0 +1,365 @@
+/* One call from its packing to its completion: attempts over a transport, each with a timer beside it, and a wait
+ * between attempts. A call has one owner at a time; only while an attempt is under way are there three parties, the
+ * thread that begins it, the exchange and the timer, and the one that is last goes on with the call. */
+#include "rpc/client.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rpc/envelope.h"
+
+enum {
+  DEFAULT_TIMEOUT_MS = 30000,
+  DEFAULT_ATTEMPTS = 4,
+  DEFAULT_BACKOFF_MS = 25,
+  BACKOFF_MAX_MS = 1000,
+  RESPONSE_ARENA_LIMIT = 256 * 1024 * 1024,
+  REQUEST_MAX = 1024 * 1024,
+};
+
+/* The retry budget (gRFC A6, retry throttling) in thousandths of a token: a failed attempt takes one token, a good one
+ * gives a tenth back, and there are retries only while more than half are left. */
+enum { BUDGET_MAX = 100 * 1000, BUDGET_PER_FAILURE = 1000, BUDGET_PER_SUCCESS = 100 };
+
+struct rpc_client {
+  rpc_client_config config;
+  metrics_family *requests, *durations;
+  metrics_series *retries, *retries_refused;
+  atomic_int budget;
+  atomic_bool closing;
+  pthread_mutex_t lock;
+  pthread_cond_t idle;
+  size_t in_flight; /* under lock */
+};
+
+typedef struct client_call {
+  rpc_exchange exchange; /* first: the exchange's done finds the call by it */
+  rpc_client *client;
+  const api_method *method;
+  rpc_completion completion;
+  rpc_arena arena;
+  rpc_metadata metadata[RPC_METADATA_MAX];
+  size_t metadata_count;
+  uint8_t *payload; /* in the arena */
+  size_t payload_size;
+  bool has_key;
+  int64_t started_us, deadline_us;
+  uint32_t attempts;
+  trace_span span;
+  char traceparent[TRACE_PARENT_SIZE];
+  char correlation_id[64];
+
+  rpc_timer timer;
+  pthread_mutex_t starting;  /* held while an attempt is begun: its timer waits for that */
+  atomic_int parties;        /* of the attempt under way: its beginner, its exchange, its timer */
+  atomic_bool timed_out;     /* the timer ended the attempt */
+  nng_msg *response;         /* what the attempt gave, NULL where it failed */
+  rpc_status attempt_status; /* how it failed */
+} client_call;
+
+static void start_attempt(client_call *call);
+
+rpc_client *rpc_client_create(const rpc_client_config *config) {
+  rpc_client *client = calloc(1, sizeof *client);
+  if (!client) {
+    config->transport->close(config->transport);
+    config->transport->destroy(config->transport);
+    return NULL;
+  }
+  client->config = *config;
+  if (!client->config.timeout_ms) client->config.timeout_ms = DEFAULT_TIMEOUT_MS;
+  if (!client->config.max_attempts) client->config.max_attempts = DEFAULT_ATTEMPTS;
+  if (!client->config.backoff_ms) client->config.backoff_ms = DEFAULT_BACKOFF_MS;
+  atomic_init(&client->budget, BUDGET_MAX);
+  pthread_mutex_init(&client->lock, NULL);
+  pthread_cond_init(&client->idle, NULL);
+  if (config->metrics) {
+    client->requests = metrics_define(config->metrics, METRICS_COUNTER, "rpc_client_requests_total",
+                                      "Calls ended, by method and status code.",
+                                      (const char *const[]){"method", "code", NULL});
+    client->durations =
+        metrics_define(config->metrics, METRICS_HISTOGRAM, "rpc_client_request_duration_seconds",
+                       "Time from a call's begin to its end, retries included.", (const char *const[]){"method", NULL});
+    metrics_family *retries = metrics_define(
+        config->metrics, METRICS_COUNTER, "rpc_client_retries_total",
+        "Attempts made again, and those the retry budget refused.", (const char *const[]){"target", "result", NULL});
+    client->retries = metrics_series_get(retries, (const char *const[]){config->target, "made"});
+    client->retries_refused = metrics_series_get(retries, (const char *const[]){config->target, "refused"});
+  }
+  return client;
+}
+
+void rpc_client_destroy(rpc_client *client) {
+  if (!client) return;
+  rpc_transport *transport = client->config.transport;
+  atomic_store(&client->closing, true);
+  transport->close(transport);
+  pthread_mutex_lock(&client->lock);
+  while (client->in_flight > 0) pthread_cond_wait(&client->idle, &client->lock);
+  pthread_mutex_unlock(&client->lock);
+  transport->destroy(transport);
+  pthread_cond_destroy(&client->idle);
+  pthread_mutex_destroy(&client->lock);
+  free(client);
+}
+
+bool rpc_client_connected(const rpc_client *client) {
+  return client->config.transport->connected(client->config.transport);
+}
+
+static int64_t now_us(const client_call *call) {
+  return rpc_clock_now_us(call->client->config.clock);
+}
+
+static void count_in(rpc_client *client) {
+  pthread_mutex_lock(&client->lock);
+  client->in_flight++;
+  pthread_mutex_unlock(&client->lock);
+}
+
+static void count_out(rpc_client *client) {
+  pthread_mutex_lock(&client->lock);
+  if (--client->in_flight == 0) pthread_cond_broadcast(&client->idle);
+  pthread_mutex_unlock(&client->lock);
+}
+
+static void record(client_call *call, const rpc_status *status) {
+  rpc_client *client = call->client;
+  trace_span_end(client->config.traces, &call->span, (int)status->code, call->correlation_id, status->reason);
+  if (!client->requests) return;
+  metrics_add(metrics_series_get(client->requests, (const char *const[]){call->method->name, rpc_code_name(status->code)}),
+              1);
+  metrics_observe_us(metrics_series_get(client->durations, (const char *const[]){call->method->name}),
+                     now_us(call) - call->started_us);
+}
+
+static void complete(client_call *call, const rpc_status *status, const ProtobufCMessage *response) {
+  rpc_client *client = call->client;
+  record(call, status);
+  call->completion.thunk(call->completion.done, call->completion.arg, status, response);
+  rpc_arena_free(&call->arena);
+  pthread_mutex_destroy(&call->starting);
+  free(call);
+  count_out(client);
+}
+
+/* --- outcome of an attempt --- */
+
+static bool budget_allows(rpc_client *client) {
+  return atomic_load_explicit(&client->budget, memory_order_relaxed) > BUDGET_MAX / 2;
+}
+
+static void budget_count(rpc_client *client, bool good) {
+  int change = good ? BUDGET_PER_SUCCESS : -BUDGET_PER_FAILURE;
+  int before = atomic_load_explicit(&client->budget, memory_order_relaxed);
+  int after;
+  do {
+    after = before + change;
+    if (after < 0) after = 0;
+    if (after > BUDGET_MAX) after = BUDGET_MAX;
+    if (after == before) return;
+  } while (!atomic_compare_exchange_weak_explicit(&client->budget, &before, after, memory_order_relaxed,
+                                                  memory_order_relaxed));
+}
+
+/* What the attempt under way came to; the response message where it is RPC_OK. */
+static rpc_status read_outcome(client_call *call, ProtobufCMessage **message) {
+  if (!call->response) {
+    bool by_timer = atomic_load(&call->timed_out) && call->attempt_status.code == RPC_CANCELLED;
+    if (!by_timer) return call->attempt_status;
+    if (now_us(call) < call->deadline_us) {
+      return rpc_status_error(RPC_UNAVAILABLE, "ATTEMPT_TIMEOUT", "%s did not answer in time",
+                              call->client->config.target);
+    }
+    return rpc_status_error(RPC_DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", "%s did not answer before the deadline",
+                            call->client->config.target);
+  }
+  Rpc__V1__Response *response = envelope_unpack_response(call->response, &call->arena);
+  if (!response) return rpc_status_error(RPC_INTERNAL, "MALFORMED_ENVELOPE", "the response is not an envelope");
+  rpc_status status = envelope_status(response);
+  if (status.code != RPC_OK) return status;
+  *message = envelope_unpack_payload(call->method->output, response->payload, &call->arena, &status);
+  if (!*message) status.code = RPC_INTERNAL;
+  return status;
+}
+
+static bool may_retry(const client_call *call, const rpc_status *status) {
+  if (status->code != RPC_UNAVAILABLE || atomic_load(&call->client->closing)) return false;
+  if (call->attempts >= call->client->config.max_attempts) return false;
+  bool never_begun =
+      strcmp(status->reason, RPC_REASON_NOT_CONNECTED) == 0 || strcmp(status->reason, RPC_REASON_DRAINING) == 0;
+  return call->method->idempotent || call->has_key || never_begun;
+}
+
+static int64_t backoff_us(const client_call *call) {
+  const rpc_client_config *config = &call->client->config;
+  int64_t most_ms = (int64_t)config->backoff_ms << (call->attempts - 1 < 10 ? call->attempts - 1 : 10);
+  if (most_ms > BACKOFF_MAX_MS) most_ms = BACKOFF_MAX_MS;
+  return rpc_random_between(config->random, 0, most_ms * 1000);
+}
+
+static void on_backoff_over(void *arg) {
+  start_attempt(arg);
+}
+
+/* Ends the attempt under way; the caller is the call's only owner. */
+static void conclude(client_call *call) {
+  rpc_client *client = call->client;
+  ProtobufCMessage *message = NULL;
+  rpc_status status = read_outcome(call, &message);
+  if (call->response) nng_msg_free(call->response);
+  call->response = NULL;
+  budget_count(client, status.code != RPC_UNAVAILABLE);
+  if (may_retry(call, &status)) {
+    int64_t again_us = now_us(call) + backoff_us(call);
+    bool allowed = budget_allows(client);
+    metrics_series *counter = allowed ? client->retries : client->retries_refused;
+    if (counter) metrics_add(counter, 1);
+    if (allowed && again_us < call->deadline_us) {
+      rpc_clock_set(client->config.clock, &call->timer, again_us, on_backoff_over, call);
+      return;
+    }
+  }
+  complete(call, &status, message);
+}
+
+/* --- an attempt --- */
+
+static bool leave(client_call *call, int parties) {
+  return atomic_fetch_sub(&call->parties, parties) == parties;
+}
+
+static void on_exchange_done(rpc_exchange *exchange, nng_msg *response, const rpc_status *status) {
+  client_call *call = (client_call *)exchange;
+  call->response = response;
+  call->attempt_status = *status;
+  int parties = rpc_clock_cancel(call->client->config.clock, &call->timer) ? 2 : 1;
+  if (leave(call, parties)) conclude(call);
+}
+
+static void on_attempt_timeout(void *arg) {
+  client_call *call = arg;
+  pthread_mutex_lock(&call->starting);
+  bool started = call->exchange.slot != NULL;
+  pthread_mutex_unlock(&call->starting);
+  if (started) {
+    atomic_store(&call->timed_out, true);
+    call->client->config.transport->cancel(call->client->config.transport, &call->exchange);
+  }
+  if (leave(call, 1)) conclude(call);
+}
+
+static void on_attempt_over(void *arg) {
+  conclude(arg);
+}
+
+static nng_msg *pack_attempt(client_call *call, int64_t now) {
+  int64_t left_ms = (call->deadline_us - now + 999) / 1000;
+  if (left_ms > ENVELOPE_TIMEOUT_MAX_MS) left_ms = ENVELOPE_TIMEOUT_MAX_MS;
+  return envelope_pack_request(call->method->name, (uint32_t)left_ms, call->metadata, call->metadata_count,
+                               call->payload, call->payload_size);
+}
+
+static bool begin_exchange(client_call *call, int64_t now) {
+  if (now >= call->deadline_us) {
+    call->attempt_status =
+        rpc_status_error(RPC_DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", "the deadline has passed before the call");
+    return false;
+  }
+  nng_msg *request = pack_attempt(call, now);
+  if (!request) {
+    call->attempt_status = rpc_status_error(RPC_RESOURCE_EXHAUSTED, "", "no memory for the request");
+    return false;
+  }
+  rpc_transport *transport = call->client->config.transport;
+  return transport->start(transport, &call->exchange, request, &call->attempt_status);
+}
+
+static void start_attempt(client_call *call) {
+  const rpc_client_config *config = &call->client->config;
+  int64_t now = now_us(call);
+  int64_t until = call->deadline_us;
+  int64_t attempt_us = (int64_t)config->attempt_timeout_ms * 1000;
+  if (attempt_us && now + attempt_us < until) until = now + attempt_us;
+  call->attempts++;
+  call->exchange.slot = NULL;
+  atomic_store(&call->timed_out, false);
+  atomic_store(&call->parties, 3);
+
+  pthread_mutex_lock(&call->starting);
+  rpc_clock_set(config->clock, &call->timer, until, on_attempt_timeout, call);
+  bool begun = begin_exchange(call, now);
+  pthread_mutex_unlock(&call->starting);
+  int parties = 1;
+  if (!begun) parties += rpc_clock_cancel(config->clock, &call->timer) ? 2 : 1;
+  /* All is over already. It is concluded on the clock's thread: rpc_client_call must not complete its own call. */
+  if (leave(call, parties)) rpc_clock_set(config->clock, &call->timer, 0, on_attempt_over, call);
+}
+
+/* --- begin of a call --- */
+
+static void add_metadata(client_call *call, const char *key, const char *value) {
+  if (!value || !*value || call->metadata_count == RPC_METADATA_MAX) return;
+  rpc_metadata *entry = &call->metadata[call->metadata_count];
+  *entry = (rpc_metadata){rpc_arena_strdup(&call->arena, key), rpc_arena_strdup(&call->arena, value)};
+  if (entry->key && entry->value) call->metadata_count++;
+}
+
+static void fill_metadata(client_call *call, const rpc_call_options *options) {
+  call->has_key = options->idempotency_key && *options->idempotency_key;
+  trace_context_format(&call->span.context, call->traceparent);
+  if (options->correlation_id) {
+    strncpy(call->correlation_id, options->correlation_id, sizeof call->correlation_id - 1);
+  }
+  add_metadata(call, RPC_METADATA_TRACEPARENT, call->traceparent);
+  add_metadata(call, RPC_METADATA_CORRELATION_ID, options->correlation_id);
+  add_metadata(call, RPC_METADATA_IDEMPOTENCY_KEY, options->idempotency_key);
+  for (size_t i = 0; i < options->metadata_count; i++) {
+    add_metadata(call, options->metadata[i].key, options->metadata[i].value);
+  }
+}
+
+/* False, with the reason as the attempt's status, where the request cannot be sent. */
+static bool fill_payload(client_call *call, const ProtobufCMessage *request) {
+  call->payload_size = protobuf_c_message_get_packed_size(request);
+  if (call->payload_size > REQUEST_MAX) {
+    call->attempt_status = rpc_status_error(RPC_RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE",
+                                            "the request has %zu bytes, %d are allowed", call->payload_size, REQUEST_MAX);
+    return false;
+  }
+  call->payload = rpc_arena_alloc(&call->arena, call->payload_size + 1);
+  if (!call->payload) {
+    call->attempt_status = rpc_status_error(RPC_RESOURCE_EXHAUSTED, "", "no memory for the request");
+    return false;
+  }
+  protobuf_c_message_pack(request, call->payload);
+  return true;
+}
+
+void rpc_client_call(rpc_client *client, const api_method *method, const ProtobufCMessage *request,
+                     const rpc_call_options *options, rpc_completion completion) {
+  static const rpc_call_options defaults = {0};
+  if (!options) options = &defaults;
+  client_call *call = calloc(1, sizeof *call);
+  if (!call) abort(); /* a call that can neither be made nor refused has no honest outcome */
+  call->exchange.done = on_exchange_done;
+  call->client = client;
+  call->method = method;
+  call->completion = completion;
+  call->started_us = now_us(call);
+  call->deadline_us =
+      options->deadline_us ? options->deadline_us : call->started_us + (int64_t)client->config.timeout_ms * 1000;
+  rpc_arena_init(&call->arena, RESPONSE_ARENA_LIMIT);
+  pthread_mutex_init(&call->starting, NULL);
+  call->span = trace_span_start(client->config.traces, method->name, TRACE_CLIENT, options->parent);
+  count_in(client);
+  fill_metadata(call, options);
+  if (fill_payload(call, request)) {
+    start_attempt(call);
+  } else {
+    rpc_clock_set(client->config.clock, &call->timer, 0, on_attempt_over, call);
+  }
+}

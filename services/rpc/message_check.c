@@ -1,0 +1,91 @@
+/* Walks a message by its descriptor and checks the texts in it. */
+#include "rpc/message_check.h"
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "telemetry/utf8.h"
+
+enum { PATH_SIZE = 96 };
+
+static bool is_utf8(const char *text) {
+  while (*text) {
+    size_t step = utf8_sequence_length(text);
+    if (step == 0) return false;
+    text += step;
+  }
+  return true;
+}
+
+/* Where the check stands: a chain from the value to the message at the root, written out only for an error. */
+typedef struct place {
+  const struct place *parent;
+  const char *field;
+  size_t index; /* NOT_REPEATED outside lists */
+} place;
+
+static const size_t NOT_REPEATED = SIZE_MAX;
+
+static size_t write_path(const place *at, char *path, size_t size) {
+  if (!at) return 0;
+  size_t used = write_path(at->parent, path, size);
+  if (used >= size) return used;
+  const char *dot = used ? "." : "";
+  int wrote = at->index == NOT_REPEATED ? snprintf(path + used, size - used, "%s%s", dot, at->field)
+                                        : snprintf(path + used, size - used, "%s%s[%zu]", dot, at->field, at->index);
+  return wrote < 0 ? used : used + (size_t)wrote;
+}
+
+static rpc_status refuse(const place *at) {
+  char path[PATH_SIZE];
+  write_path(at, path, sizeof path);
+  return rpc_status_invalid(path, "not valid UTF-8");
+}
+
+static bool check_message(const ProtobufCMessage *message, const place *at, rpc_status *status);
+
+static bool check_value(const ProtobufCFieldDescriptor *field, const void *value, const place *at, rpc_status *status) {
+  if (field->type == PROTOBUF_C_TYPE_MESSAGE) {
+    const ProtobufCMessage *child = *(ProtobufCMessage *const *)value;
+    return !child || check_message(child, at, status);
+  }
+  const char *text = *(char *const *)value;
+  if (!text || is_utf8(text)) return true;
+  *status = refuse(at);
+  return false;
+}
+
+static bool is_present(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field) {
+  if (!(field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF)) return true;
+  return *(const uint32_t *)((const char *)message + field->quantifier_offset) == field->id;
+}
+
+static bool check_field(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field, const place *parent,
+                        rpc_status *status) {
+  const char *member = (const char *)message + field->offset;
+  place here = {parent, field->name, NOT_REPEATED};
+  if (field->label != PROTOBUF_C_LABEL_REPEATED) {
+    return !is_present(message, field) || check_value(field, member, &here, status);
+  }
+  size_t count = *(const size_t *)((const char *)message + field->quantifier_offset);
+  const void *const *values = *(const void *const *const *)member;
+  for (here.index = 0; here.index < count; here.index++) {
+    if (!check_value(field, &values[here.index], &here, status)) return false;
+  }
+  return true;
+}
+
+static bool check_message(const ProtobufCMessage *message, const place *at, rpc_status *status) {
+  for (unsigned i = 0; i < message->descriptor->n_fields; i++) {
+    const ProtobufCFieldDescriptor *field = &message->descriptor->fields[i];
+    if (field->type != PROTOBUF_C_TYPE_MESSAGE && field->type != PROTOBUF_C_TYPE_STRING) continue;
+    if (!check_field(message, field, at, status)) return false;
+  }
+  return true;
+}
+
+rpc_status message_check_text(const ProtobufCMessage *message) {
+  rpc_status status = rpc_status_ok();
+  check_message(message, NULL, &status);
+  return status;
+}

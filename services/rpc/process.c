@@ -1,0 +1,63 @@
+/* One instance per data directory (a locked pid file), and waiting for the signal to stop. */
+#include "rpc/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+static void pid_path(char path[PATH_MAX], const char *dir, const char *name) {
+  snprintf(path, PATH_MAX, "%s/%s.pid", dir, name);
+}
+
+rpc_status process_claim(const char *dir, const char *name) {
+  char path[PATH_MAX];
+  pid_path(path, dir, name);
+  int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (file < 0) return rpc_status_error(RPC_INTERNAL, "PID_FILE", "cannot open %s: %s", path, strerror(errno));
+  char text[32] = "";
+  if (flock(file, LOCK_EX | LOCK_NB) != 0) {
+    ssize_t got = read(file, text, sizeof text - 1);
+    text[got > 0 ? strcspn(text, "\n") : 0] = '\0';
+    close(file);
+    return rpc_status_error(RPC_ALREADY_EXISTS, "ALREADY_RUNNING", "%s runs already on %s as process %s", name, dir,
+                            text);
+  }
+  int length = snprintf(text, sizeof text, "%d\n", (int)getpid());
+  if (ftruncate(file, 0) != 0 || write(file, text, (size_t)length) != length) {
+    rpc_status status = rpc_status_error(RPC_INTERNAL, "PID_FILE", "cannot write %s: %s", path, strerror(errno));
+    close(file);
+    return status;
+  }
+  return rpc_status_ok(); /* the file stays open: its lock is the claim */
+}
+
+void process_release(const char *dir, const char *name) {
+  char path[PATH_MAX];
+  pid_path(path, dir, name);
+  unlink(path);
+}
+
+static void stop_signals(sigset_t *set) {
+  sigemptyset(set);
+  sigaddset(set, SIGTERM);
+  sigaddset(set, SIGINT);
+}
+
+void process_block_signals(void) {
+  sigset_t set;
+  stop_signals(&set);
+  pthread_sigmask(SIG_BLOCK, &set, NULL);
+  signal(SIGPIPE, SIG_IGN);
+}
+
+void process_wait_for_stop(void) {
+  sigset_t set;
+  stop_signals(&set);
+  int received;
+  while (sigwait(&set, &received) != 0) continue;
+}

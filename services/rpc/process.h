@@ -1,0 +1,17 @@
+/* What every process of the store does around its work: one instance per data directory, signals, exit. From main. */
+#pragma once
+
+#include "rpc/status.h"
+
+/* Writes <dir>/<name>.pid and holds a lock on it for the life of the process. Fails (ALREADY_EXISTS, with the other's
+ * pid in the message) where such a process is running. */
+rpc_status process_claim(const char *dir, const char *name);
+
+/* Blocks SIGTERM and SIGINT for the threads to come and ignores SIGPIPE; before any thread is started. */
+void process_block_signals(void);
+
+/* Waits for SIGTERM or SIGINT. */
+void process_wait_for_stop(void);
+
+/* Removes what process_claim wrote. */
+void process_release(const char *dir, const char *name);

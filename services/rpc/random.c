@@ -1,0 +1,46 @@
+/* xoshiro256** (Blackman, Vigna), seeded through splitmix64. */
+#include "rpc/random.h"
+
+#include <stdlib.h>
+#include <sys/random.h>
+
+static uint64_t splitmix(uint64_t *state) {
+  uint64_t z = (*state += 0x9e3779b97f4a7c15u);
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return z ^ (z >> 31);
+}
+
+static uint64_t rotate(uint64_t x, int by) {
+  return (x << by) | (x >> (64 - by));
+}
+
+void rpc_random_init(rpc_random *random, uint64_t seed) {
+  pthread_mutex_init(&random->lock, NULL);
+  if (seed == 0 && getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed) abort();
+  for (int i = 0; i < 4; i++) random->state[i] = splitmix(&seed);
+}
+
+uint64_t rpc_random_next(rpc_random *random) {
+  pthread_mutex_lock(&random->lock);
+  uint64_t *s = random->state;
+  uint64_t result = rotate(s[1] * 5, 7) * 9;
+  uint64_t t = s[1] << 17;
+  s[2] ^= s[0];
+  s[3] ^= s[1];
+  s[1] ^= s[2];
+  s[0] ^= s[3];
+  s[2] ^= t;
+  s[3] = rotate(s[3], 45);
+  pthread_mutex_unlock(&random->lock);
+  return result;
+}
+
+double rpc_random_unit(rpc_random *random) {
+  return (double)(rpc_random_next(random) >> 11) * 0x1p-53;
+}
+
+int64_t rpc_random_between(rpc_random *random, int64_t low, int64_t high) {
+  if (high <= low) return low;
+  return low + (int64_t)(rpc_random_unit(random) * (double)(high - low + 1));
+}

@@ -1,0 +1,22 @@
+/* A seeded generator (xoshiro256**): for jitter, simulation and identifiers, where a run must be repeatable
+ * from its seed. Not for secrets. Thread-safe: draws are taken under a lock. */
+#pragma once
+
+#include <pthread.h>
+#include <stdint.h>
+
+typedef struct rpc_random {
+  pthread_mutex_t lock;
+  uint64_t state[4];
+} rpc_random;
+
+/* seed 0: from the operating system. */
+void rpc_random_init(rpc_random *random, uint64_t seed);
+
+uint64_t rpc_random_next(rpc_random *random);
+
+/* Uniform in [0, 1). */
+double rpc_random_unit(rpc_random *random);
+
+/* Uniform in [low, high]; low where high < low. */
+int64_t rpc_random_between(rpc_random *random, int64_t low, int64_t high);

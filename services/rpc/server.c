@@ -1,0 +1,454 @@
+/* One call from its envelope to its answer: find the method, refuse what must be refused, unpack, hand to the handler;
+ * later pack the answer, count it, and let the call go. rpc.v1.Health, Metrics and Reflection are at the end. */
+#include "rpc/server.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "rpc/envelope.h"
+#include "rpc/message_check.h"
+#include "rpc/transport.h"
+#include "rpc/v1/health.rpc.h"
+#include "rpc/v1/metrics.rpc.h"
+#include "rpc/v1/reflection.rpc.h"
+
+enum {
+  SERVICES_MAX = 16,
+  METHODS_MAX = 256,
+  DEPENDENCIES_MAX = 8,
+  DEFAULT_IN_FLIGHT = 16384,
+  DEFAULT_TIMEOUT_MS = 30000,
+  DEFAULT_MESSAGE_SIZE = 1024 * 1024,
+  ARENA_FACTOR = 16, /* what a request may unpack to, in times of the message size */
+  CORRELATION_ID_SIZE = 65,
+};
+
+typedef struct service_entry {
+  const api_service *api;
+  rpc_invoke_fn invoke;
+  const void *handlers;
+  void *self;
+} service_entry;
+
+typedef struct method_entry {
+  const api_method *api;
+  const service_entry *service;
+  size_t index; /* within the service */
+  bool always;  /* answered while draining and past the bound: health, metrics, reflection */
+  metrics_series *duration;
+  _Atomic(metrics_series *) by_code[RPC_CODE_COUNT]; /* made when first needed */
+} method_entry;
+
+typedef struct health_dependency {
+  const char *name;
+  bool critical;
+  rpc_health_fn check;
+  void *arg;
+} health_dependency;
+
+struct rpc_server {
+  rpc_server_config config;
+  int64_t started_us;
+  service_entry services[SERVICES_MAX];
+  size_t service_count;
+  method_entry *methods[METHODS_MAX]; /* sorted by name */
+  size_t method_count;
+  health_dependency dependencies[DEPENDENCIES_MAX];
+  size_t dependency_count;
+  metrics_family *requests, *durations;
+  metrics_series *in_flight_gauge;
+  atomic_uint in_flight;
+  atomic_bool draining;
+};
+
+struct rpc_call {
+  rpc_server *server;
+  method_entry *method; /* NULL until found */
+  rpc_arena arena;
+  Rpc__V1__Request *envelope;
+  rpc_respond_fn respond;
+  void *respond_arg;
+  int64_t received_us, deadline_us;
+  bool counted; /* in in_flight */
+  rpc_timer timer;
+  trace_span span;
+  char correlation_id[CORRELATION_ID_SIZE];
+};
+
+/* --- the server --- */
+
+static void add_builtin_services(rpc_server *server);
+
+static void collect_in_flight(void *arg) {
+  rpc_server *server = arg;
+  metrics_set(server->in_flight_gauge, atomic_load(&server->in_flight));
+}
+
+rpc_server *rpc_server_create(const rpc_server_config *config) {
+  rpc_server *server = calloc(1, sizeof *server);
+  if (!server) return NULL;
+  server->config = *config;
+  if (!server->config.max_in_flight) server->config.max_in_flight = DEFAULT_IN_FLIGHT;
+  if (!server->config.default_timeout_ms) server->config.default_timeout_ms = DEFAULT_TIMEOUT_MS;
+  if (!server->config.max_message_size) server->config.max_message_size = DEFAULT_MESSAGE_SIZE;
+  server->started_us = rpc_clock_now_us(config->clock);
+  server->requests = metrics_define(config->metrics, METRICS_COUNTER, "rpc_server_requests_total",
+                                    "Calls answered, by method and status code.",
+                                    (const char *const[]){"method", "code", NULL});
+  server->durations =
+      metrics_define(config->metrics, METRICS_HISTOGRAM, "rpc_server_request_duration_seconds",
+                     "Time from a call's arrival to its answer.", (const char *const[]){"method", NULL});
+  metrics_family *in_flight =
+      metrics_define(config->metrics, METRICS_GAUGE, "rpc_server_in_flight_requests", "Calls not yet answered.", NULL);
+  server->in_flight_gauge = metrics_series_get(in_flight, NULL);
+  metrics_on_scrape(config->metrics, collect_in_flight, server);
+  add_builtin_services(server);
+  return server;
+}
+
+void rpc_server_destroy(rpc_server *server) {
+  if (!server) return;
+  assert(atomic_load(&server->in_flight) == 0);
+  for (size_t i = 0; i < server->method_count; i++) free(server->methods[i]);
+  free(server);
+}
+
+static int by_name(const void *a, const void *b) {
+  return strcmp((*(method_entry *const *)a)->api->name, (*(method_entry *const *)b)->api->name);
+}
+
+void rpc_server_add_service(rpc_server *server, const api_service *service, rpc_invoke_fn invoke, const void *handlers,
+                            void *self) {
+  assert(server->service_count < SERVICES_MAX && server->method_count + service->method_count <= METHODS_MAX);
+  service_entry *entry = &server->services[server->service_count++];
+  *entry = (service_entry){service, invoke, handlers, self};
+  for (size_t i = 0; i < service->method_count; i++) {
+    method_entry *method = calloc(1, sizeof *method);
+    if (!method) abort(); /* at start-up */
+    method->api = &service->methods[i];
+    method->service = entry;
+    method->index = i;
+    method->always = service->name[0] == '\0';
+    method->duration = metrics_series_get(server->durations, (const char *const[]){method->api->name});
+    server->methods[server->method_count++] = method;
+  }
+  qsort(server->methods, server->method_count, sizeof(method_entry *), by_name);
+}
+
+void rpc_server_add_dependency(rpc_server *server, const char *name, bool critical, rpc_health_fn check, void *arg) {
+  assert(server->dependency_count < DEPENDENCIES_MAX);
+  server->dependencies[server->dependency_count++] = (health_dependency){name, critical, check, arg};
+}
+
+static method_entry *find_method(const rpc_server *server, const char *name) {
+  size_t low = 0, high = server->method_count;
+  while (low < high) {
+    size_t middle = (low + high) / 2;
+    int order = strcmp(name, server->methods[middle]->api->name);
+    if (order == 0) return server->methods[middle];
+    if (order < 0) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  return NULL;
+}
+
+size_t rpc_server_max_message_size(const rpc_server *server) {
+  return server->config.max_message_size;
+}
+
+uint32_t rpc_server_max_in_flight(const rpc_server *server) {
+  return server->config.max_in_flight;
+}
+
+bool rpc_server_drain(rpc_server *server, uint32_t timeout_ms) {
+  atomic_store(&server->draining, true);
+  const struct timespec pause = {.tv_nsec = 5 * 1000000};
+  int64_t until_us = rpc_clock_now_us(server->config.clock) + (int64_t)timeout_ms * 1000;
+  while (atomic_load(&server->in_flight) > 0) {
+    if (rpc_clock_now_us(server->config.clock) >= until_us) return false;
+    nanosleep(&pause, NULL);
+  }
+  return true;
+}
+
+/* --- the call, as its handler sees it --- */
+
+const api_method *rpc_call_api(const rpc_call *call) {
+  return call->method->api;
+}
+
+const char *rpc_call_metadata(const rpc_call *call, const char *key) {
+  const Rpc__V1__Request *request = call->envelope;
+  for (size_t i = 0; i < request->n_metadata; i++) {
+    if (strcmp(request->metadata[i]->key, key) == 0) return request->metadata[i]->value;
+  }
+  return NULL;
+}
+
+const char *rpc_call_correlation_id(const rpc_call *call) {
+  return call->correlation_id;
+}
+
+const trace_context *rpc_call_trace(const rpc_call *call) {
+  return &call->span.context;
+}
+
+int64_t rpc_call_deadline_us(const rpc_call *call) {
+  return call->deadline_us;
+}
+
+int64_t rpc_call_received_us(const rpc_call *call) {
+  return call->received_us;
+}
+
+rpc_arena *rpc_call_arena(rpc_call *call) {
+  return &call->arena;
+}
+
+rpc_clock *rpc_call_clock(const rpc_call *call) {
+  return call->server->config.clock;
+}
+
+rpc_timer *rpc_call_timer(rpc_call *call) {
+  return &call->timer;
+}
+
+/* --- the answer --- */
+
+static void count_answer(rpc_call *call, rpc_code code) {
+  rpc_server *server = call->server;
+  method_entry *method = call->method;
+  if (!method) {
+    metrics_add(metrics_series_get(server->requests, (const char *const[]){"unknown", rpc_code_name(code)}), 1);
+    return;
+  }
+  metrics_series *series = atomic_load_explicit(&method->by_code[code], memory_order_acquire);
+  if (!series) {
+    series = metrics_series_get(server->requests, (const char *const[]){method->api->name, rpc_code_name(code)});
+    atomic_store_explicit(&method->by_code[code], series, memory_order_release);
+  }
+  metrics_add(series, 1);
+  metrics_observe_us(method->duration, rpc_clock_now_us(server->config.clock) - call->received_us);
+}
+
+static void finish(rpc_call *call, const rpc_status *status, const ProtobufCMessage *response) {
+  rpc_server *server = call->server;
+  nng_msg *message = envelope_pack_response(status, response);
+  if (!message) abort(); /* without memory for an answer the caller is better told by a lost connection */
+  count_answer(call, status->code);
+  if (call->method) {
+    trace_span_end(server->config.traces, &call->span, (int)status->code, call->correlation_id, status->reason);
+  }
+  rpc_respond_fn respond = call->respond;
+  void *respond_arg = call->respond_arg;
+  bool counted = call->counted;
+  rpc_arena_free(&call->arena);
+  free(call);
+  respond(respond_arg, message);
+  if (counted) atomic_fetch_sub(&server->in_flight, 1);
+}
+
+void rpc_call_reply(rpc_call *call, const ProtobufCMessage *response) {
+  assert(response->descriptor == call->method->api->output);
+  rpc_status ok = rpc_status_ok();
+  finish(call, &ok, response);
+}
+
+void rpc_call_fail(rpc_call *call, const rpc_status *status) {
+  assert(status->code != RPC_OK);
+  finish(call, status, NULL);
+}
+
+/* --- arrival --- */
+
+static bool is_printable(const char *text, size_t max) {
+  size_t length = 0;
+  for (; text[length]; length++) {
+    if (length == max || text[length] < '!' || text[length] > '~') return false;
+  }
+  return length > 0;
+}
+
+static rpc_status check_metadata(const Rpc__V1__Request *request) {
+  if (request->n_metadata > RPC_METADATA_MAX) {
+    return rpc_status_invalid("metadata", "%zu entries, %d are allowed", request->n_metadata, RPC_METADATA_MAX);
+  }
+  for (size_t i = 0; i < request->n_metadata; i++) {
+    size_t length = strlen(request->metadata[i]->value);
+    if (length > RPC_METADATA_VALUE_MAX) {
+      return rpc_status_invalid("metadata", "a value has %zu bytes, %d are allowed", length, RPC_METADATA_VALUE_MAX);
+    }
+  }
+  return rpc_status_ok();
+}
+
+static rpc_status take_correlation_id(rpc_call *call) {
+  const char *given = rpc_call_metadata(call, RPC_METADATA_CORRELATION_ID);
+  if (!given || !*given) {
+    snprintf(call->correlation_id, sizeof call->correlation_id, "%016llx%016llx",
+             (unsigned long long)rpc_random_next(call->server->config.random),
+             (unsigned long long)rpc_random_next(call->server->config.random));
+    return rpc_status_ok();
+  }
+  if (!is_printable(given, CORRELATION_ID_SIZE - 1)) {
+    return rpc_status_invalid("metadata." RPC_METADATA_CORRELATION_ID, "not 1 to %d printable ASCII characters",
+                              CORRELATION_ID_SIZE - 1);
+  }
+  snprintf(call->correlation_id, sizeof call->correlation_id, "%s", given);
+  return rpc_status_ok();
+}
+
+static void start_span(rpc_call *call) {
+  trace_context parent = {0};
+  const char *traceparent = rpc_call_metadata(call, RPC_METADATA_TRACEPARENT);
+  if (traceparent && !trace_context_parse(traceparent, &parent)) memset(&parent, 0, sizeof parent);
+  call->span = trace_span_start(call->server->config.traces, call->method->api->name, TRACE_SERVER, &parent);
+}
+
+/* Counts the call in where there is room for it. */
+static rpc_status admit(rpc_call *call) {
+  rpc_server *server = call->server;
+  if (!call->method->always && atomic_load(&server->draining)) {
+    return rpc_status_error(RPC_UNAVAILABLE, RPC_REASON_DRAINING, "%s is stopping", server->config.name);
+  }
+  unsigned before = atomic_fetch_add(&server->in_flight, 1);
+  if (!call->method->always && before >= server->config.max_in_flight) {
+    atomic_fetch_sub(&server->in_flight, 1);
+    return rpc_status_error(RPC_RESOURCE_EXHAUSTED, "TOO_MANY_CALLS", "%s has %u calls in flight already",
+                            server->config.name, before);
+  }
+  call->counted = true;
+  return rpc_status_ok();
+}
+
+static rpc_status read_envelope(rpc_call *call, nng_msg *message) {
+  rpc_server *server = call->server;
+  if (nng_msg_len(message) > server->config.max_message_size) {
+    return rpc_status_error(RPC_RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE", "the request has %zu bytes, %zu are allowed",
+                            nng_msg_len(message), server->config.max_message_size);
+  }
+  call->envelope = envelope_unpack_request(message, &call->arena);
+  if (!call->envelope) {
+    return rpc_status_error(RPC_INVALID_ARGUMENT, "MALFORMED_ENVELOPE", "the message is not an rpc.v1.Request");
+  }
+  rpc_status status = message_check_text(&call->envelope->base);
+  if (status.code == RPC_OK) status = check_metadata(call->envelope);
+  if (status.code == RPC_OK) status = take_correlation_id(call);
+  if (status.code != RPC_OK) return status;
+  call->method = find_method(server, call->envelope->method);
+  if (!call->method) {
+    return rpc_status_error(RPC_UNIMPLEMENTED, "UNKNOWN_METHOD", "method: %s has no method '%.100s'",
+                            server->config.name, call->envelope->method);
+  }
+  uint32_t timeout_ms = call->envelope->timeout_ms ? call->envelope->timeout_ms : server->config.default_timeout_ms;
+  if (timeout_ms > ENVELOPE_TIMEOUT_MAX_MS) timeout_ms = ENVELOPE_TIMEOUT_MAX_MS;
+  call->deadline_us = call->received_us + (int64_t)timeout_ms * 1000;
+  start_span(call);
+  return admit(call);
+}
+
+void rpc_server_handle(rpc_server *server, nng_msg *request, rpc_respond_fn respond, void *arg) {
+  rpc_call *call = calloc(1, sizeof *call);
+  if (!call) abort();
+  call->server = server;
+  call->respond = respond;
+  call->respond_arg = arg;
+  call->received_us = rpc_clock_now_us(server->config.clock);
+  rpc_arena_init(&call->arena, server->config.max_message_size * ARENA_FACTOR);
+
+  rpc_status status = read_envelope(call, request);
+  ProtobufCMessage *payload = NULL;
+  if (status.code == RPC_OK) {
+    payload = envelope_unpack_payload(call->method->api->input, call->envelope->payload, &call->arena, &status);
+  }
+  nng_msg_free(request);
+  if (status.code != RPC_OK) {
+    rpc_call_fail(call, &status);
+    return;
+  }
+  const service_entry *service = call->method->service;
+  if (!service->invoke(service->handlers, call->method->index, service->self, call, payload)) {
+    status = rpc_status_error(RPC_UNIMPLEMENTED, "UNIMPLEMENTED", "%s is not implemented", call->method->api->name);
+    rpc_call_fail(call, &status);
+  }
+}
+
+/* --- what every server answers --- */
+
+static const char *serving(bool yes) {
+  return yes ? "SERVING" : "NOT_SERVING";
+}
+
+static void check_health(void *self, rpc_call *call, const Rpc__V1__HealthCheckRequest *request) {
+  (void)request;
+  rpc_server *server = self;
+  bool healthy = !atomic_load(&server->draining);
+  Rpc__V1__DependencyHealth entries[DEPENDENCIES_MAX];
+  Rpc__V1__DependencyHealth *pointers[DEPENDENCIES_MAX];
+  char details[DEPENDENCIES_MAX][128];
+  for (size_t i = 0; i < server->dependency_count; i++) {
+    const health_dependency *dependency = &server->dependencies[i];
+    details[i][0] = '\0';
+    bool up = dependency->check(dependency->arg, details[i], sizeof details[i]);
+    if (!up && dependency->critical) healthy = false;
+    rpc__v1__dependency_health__init(&entries[i]);
+    entries[i].name = (char *)dependency->name;
+    entries[i].status = (char *)serving(up);
+    entries[i].detail = up ? (char *)"" : details[i];
+    pointers[i] = &entries[i];
+  }
+  Rpc__V1__HealthCheckResponse response = RPC__V1__HEALTH_CHECK_RESPONSE__INIT;
+  response.status = (char *)serving(healthy);
+  response.service = (char *)server->config.name;
+  response.uptime_seconds = (double)(rpc_clock_now_us(server->config.clock) - server->started_us) / 1e6;
+  response.n_dependencies = server->dependency_count;
+  response.dependencies = pointers;
+  rpc_v1_health_check_reply(call, &response);
+}
+
+static void scrape_metrics(void *self, rpc_call *call, const Rpc__V1__ScrapeRequest *request) {
+  (void)request;
+  rpc_server *server = self;
+  size_t length;
+  char *text = metrics_write_text(server->config.metrics, &length);
+  if (!text) {
+    rpc_status status = rpc_status_error(RPC_RESOURCE_EXHAUSTED, "", "no memory for the metrics");
+    rpc_call_fail(call, &status);
+    return;
+  }
+  Rpc__V1__ScrapeResponse response = RPC__V1__SCRAPE_RESPONSE__INIT;
+  response.content_type = (char *)METRICS_TEXT_CONTENT_TYPE;
+  response.body = (ProtobufCBinaryData){length, (uint8_t *)text};
+  rpc_v1_metrics_scrape_reply(call, &response);
+  free(text);
+}
+
+static void get_file_descriptor_set(void *self, rpc_call *call, const Rpc__V1__GetFileDescriptorSetRequest *request) {
+  (void)request;
+  rpc_server *server = self;
+  char *names[SERVICES_MAX];
+  for (size_t i = 0; i < server->service_count; i++) names[i] = (char *)server->services[i].api->full_name;
+  Rpc__V1__GetFileDescriptorSetResponse response = RPC__V1__GET_FILE_DESCRIPTOR_SET_RESPONSE__INIT;
+  response.file_descriptor_set =
+      (ProtobufCBinaryData){api_file_descriptor_set_size, (uint8_t *)api_file_descriptor_set};
+  response.n_services = server->service_count;
+  response.services = names;
+  rpc_v1_reflection_get_file_descriptor_set_reply(call, &response);
+}
+
+static void add_builtin_services(rpc_server *server) {
+  static const rpc_v1_health_handlers health = {.check = check_health};
+  static const rpc_v1_metrics_handlers metrics = {.scrape = scrape_metrics};
+  static const rpc_v1_reflection_handlers reflection = {.get_file_descriptor_set = get_file_descriptor_set};
+  rpc_v1_health_register(server, &health, server);
+  rpc_v1_metrics_register(server, &metrics, server);
+  rpc_v1_reflection_register(server, &reflection, server);
+}

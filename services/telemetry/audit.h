@@ -1,0 +1,33 @@
+/* The audit log: a stream of its own, one JSON line per state change, each with its correlation id: ts, service,
+ * entity, id, from, to, correlation_id, detail. One log belongs to one process and, within it, to one thread at a
+ * time: the one that commits. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct audit_log audit_log;
+
+/* Appends to path, made with mode 0600 where missing; half a line left there by a crash is ended first. service is
+ * copied. NULL on failure (errno). */
+audit_log *audit_open(const char *service, const char *path);
+
+/* Lines not flushed are dropped. NULL is ignored. */
+void audit_close(audit_log *audit);
+
+/* One state change: entity "order", its id, from ("" for a new one) and to. Buffered until audit_flush. detail (a
+ * reason, say) and correlation_id may be NULL, written as null. Values are cut at 1 KiB; the line then has
+ * "truncated":true. */
+void audit_append(audit_log *audit, int64_t unix_ms, const char *entity, const char *id, const char *from,
+                  const char *to, const char *correlation_id, const char *detail);
+
+/* Writes what was appended, with one write(2) where the file takes it whole: after it the lines survive a crash of the
+ * process. Called after the commit of the changes and before they are acknowledged.
+ *
+ * False where not all could be written (errno: ENOSPC, ...): the changes must not be acknowledged then. Up to 16 MiB of
+ * such lines are kept, in order, and written by the next flush that can; lines past that are lost, which is what
+ * ENOBUFS says. */
+bool audit_flush(audit_log *audit);
+
+/* Drops what was appended since the last flush: the transaction was rolled back. */
+void audit_discard(audit_log *audit);

@@ -1,0 +1,193 @@
+/* Spans and the ring that keeps the finished ones, see trace.h. Opening a span takes no lock: ids come from a counter
+ * mixed with the recorder's seeds. Ending one copies a record under a lock held for some tens of nanoseconds. */
+#include "telemetry/trace.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "telemetry/utf8.h"
+
+struct trace_recorder {
+  uint64_t seeds[2]; /* of ids, from the operating system */
+  _Atomic uint64_t ids_drawn;
+  pthread_mutex_t lock; /* for the fields below */
+  uint64_t recorded;    /* spans so far; the next goes to records[recorded % capacity] */
+  size_t capacity;
+  char *service;
+  trace_record records[];
+};
+
+static int64_t now_ns(clockid_t clock) {
+  struct timespec now;
+  clock_gettime(clock, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static bool is_zero(const uint8_t *bytes, size_t size) {
+  for (size_t i = 0; i < size; i++) {
+    if (bytes[i] != 0) return false;
+  }
+  return true;
+}
+
+/* Reads size bytes from lower-case hexadecimal: the standard allows no other. */
+static bool parse_hex(const char *text, uint8_t *bytes, size_t size) {
+  static const char digits[] = "0123456789abcdef";
+  for (size_t i = 0; i < size; i++) {
+    const char *high = memchr(digits, text[2 * i], 16);
+    const char *low = memchr(digits, text[2 * i + 1], 16);
+    if (high == NULL || low == NULL) return false;
+    bytes[i] = (uint8_t)((high - digits) << 4 | (low - digits));
+  }
+  return true;
+}
+
+static void format_hex(char *text, const uint8_t *bytes, size_t size) {
+  for (size_t i = 0; i < size; i++) {
+    text[2 * i] = "0123456789abcdef"[bytes[i] >> 4];
+    text[2 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
+  }
+}
+
+enum { TRACE_ID_AT = 3, SPAN_ID_AT = 36, FLAGS_AT = 53, FLAG_SAMPLED = 1 };
+
+bool trace_context_parse(const char *traceparent, trace_context *context) {
+  enum { LENGTH = TRACE_PARENT_SIZE - 1 };
+  if (traceparent == NULL || strnlen(traceparent, LENGTH) < LENGTH) return false;
+  uint8_t version;
+  uint8_t flags;
+  trace_context parsed;
+  if (!parse_hex(traceparent, &version, 1) || version == 0xff) return false;
+  char after = traceparent[LENGTH];
+  if (after != '\0' && (version == 0 || after != '-')) return false;
+  if (traceparent[TRACE_ID_AT - 1] != '-' || !parse_hex(traceparent + TRACE_ID_AT, parsed.trace_id, 16) ||
+      traceparent[SPAN_ID_AT - 1] != '-' || !parse_hex(traceparent + SPAN_ID_AT, parsed.span_id, 8) ||
+      traceparent[FLAGS_AT - 1] != '-' || !parse_hex(traceparent + FLAGS_AT, &flags, 1)) {
+    return false;
+  }
+  if (is_zero(parsed.trace_id, 16) || is_zero(parsed.span_id, 8)) return false;
+  parsed.sampled = (flags & FLAG_SAMPLED) != 0;
+  *context = parsed;
+  return true;
+}
+
+void trace_context_format(const trace_context *context, char traceparent[TRACE_PARENT_SIZE]) {
+  uint8_t flags = context->sampled ? FLAG_SAMPLED : 0;
+  memcpy(traceparent, "00-", 3);
+  format_hex(traceparent + TRACE_ID_AT, context->trace_id, 16);
+  traceparent[SPAN_ID_AT - 1] = '-';
+  format_hex(traceparent + SPAN_ID_AT, context->span_id, 8);
+  traceparent[FLAGS_AT - 1] = '-';
+  format_hex(traceparent + FLAGS_AT, &flags, 1);
+  traceparent[TRACE_PARENT_SIZE - 1] = '\0';
+}
+
+static void random_bytes(void *bytes, size_t size) {
+  /* Up to 256 bytes getrandom neither fails nor is cut short once the kernel's pool is ready. */
+  while (getrandom(bytes, size, 0) != (ssize_t)size) continue;
+}
+
+/* The finalizer of SplitMix64: a bijection, so that different counts give different ids. */
+static uint64_t mix(uint64_t value) {
+  value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9u;
+  value = (value ^ (value >> 27)) * 0x94d049bb133111ebu;
+  return value ^ (value >> 31);
+}
+
+static void draw_id(trace_recorder *recorder, uint8_t *id, size_t size) {
+  do { /* again for all zero, which is no id */
+    uint64_t words[2];
+    if (recorder == NULL) {
+      random_bytes(words, sizeof words);
+    } else {
+      uint64_t step = 0x9e3779b97f4a7c15u * atomic_fetch_add_explicit(&recorder->ids_drawn, 1, memory_order_relaxed);
+      words[0] = mix(recorder->seeds[0] + step);
+      words[1] = mix(recorder->seeds[1] + step);
+    }
+    memcpy(id, words, size);
+  } while (is_zero(id, size));
+}
+
+trace_recorder *trace_recorder_create(const char *service, size_t capacity) {
+  assert(capacity > 0 && capacity < SIZE_MAX / sizeof(trace_record) / 2);
+  trace_recorder *recorder = calloc(1, sizeof *recorder + capacity * sizeof(trace_record));
+  if (recorder == NULL) return NULL;
+  recorder->service = strdup(service);
+  if (recorder->service == NULL || pthread_mutex_init(&recorder->lock, NULL) != 0) {
+    free(recorder->service);
+    free(recorder);
+    return NULL;
+  }
+  recorder->capacity = capacity;
+  random_bytes(recorder->seeds, sizeof recorder->seeds);
+  return recorder;
+}
+
+void trace_recorder_destroy(trace_recorder *recorder) {
+  if (recorder == NULL) return;
+  pthread_mutex_destroy(&recorder->lock);
+  free(recorder->service);
+  free(recorder);
+}
+
+trace_span trace_span_start(trace_recorder *recorder, const char *name, trace_kind kind, const trace_context *parent) {
+  trace_span span = {.kind = kind, .name = name};
+  if (parent != NULL && !is_zero(parent->trace_id, sizeof parent->trace_id)) {
+    span.context = *parent;
+    memcpy(span.parent_id, parent->span_id, sizeof span.parent_id);
+  } else {
+    draw_id(recorder, span.context.trace_id, sizeof span.context.trace_id);
+    span.context.sampled = true;
+  }
+  draw_id(recorder, span.context.span_id, sizeof span.context.span_id);
+  span.start_unix_ns = now_ns(CLOCK_REALTIME);
+  span.start_monotonic_ns = now_ns(CLOCK_MONOTONIC);
+  return span;
+}
+
+void trace_span_end(trace_recorder *recorder, const trace_span *span, int code, const char *correlation_id,
+                    const char *detail) {
+  if (recorder == NULL) return;
+  int64_t duration_ns = now_ns(CLOCK_MONOTONIC) - span->start_monotonic_ns;
+  pthread_mutex_lock(&recorder->lock);
+  trace_record *record = &recorder->records[recorder->recorded++ % recorder->capacity];
+  memcpy(record->trace_id, span->context.trace_id, sizeof record->trace_id);
+  memcpy(record->span_id, span->context.span_id, sizeof record->span_id);
+  memcpy(record->parent_id, span->parent_id, sizeof record->parent_id);
+  record->kind = span->kind;
+  record->code = code;
+  record->name = span->name;
+  record->service = recorder->service;
+  record->start_unix_ns = span->start_unix_ns;
+  record->duration_ns = duration_ns;
+  utf8_copy(record->correlation_id, sizeof record->correlation_id, correlation_id);
+  utf8_copy(record->detail, sizeof record->detail, detail);
+  pthread_mutex_unlock(&recorder->lock);
+}
+
+static int compare_starts(const void *left, const void *right) {
+  const trace_record *a = left;
+  const trace_record *b = right;
+  return (a->start_unix_ns > b->start_unix_ns) - (a->start_unix_ns < b->start_unix_ns);
+}
+
+size_t trace_recorder_find(trace_recorder *recorder, const char *correlation_id, trace_record *out, size_t max) {
+  char wanted[TRACE_TEXT_SIZE]; /* cut as it was when it was kept */
+  utf8_copy(wanted, sizeof wanted, correlation_id);
+  if (wanted[0] == '\0') return 0;
+  size_t found = 0;
+  pthread_mutex_lock(&recorder->lock);
+  size_t kept = recorder->recorded < recorder->capacity ? (size_t)recorder->recorded : recorder->capacity;
+  for (size_t age = 1; age <= kept && found < max; age++) {
+    const trace_record *record = &recorder->records[(recorder->recorded - age) % recorder->capacity];
+    if (strcmp(record->correlation_id, wanted) == 0) out[found++] = *record;
+  }
+  pthread_mutex_unlock(&recorder->lock);
+  if (found > 1) qsort(out, found, sizeof *out, compare_starts);
+  return found;
+}
