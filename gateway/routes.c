@@ -157,6 +157,7 @@ static bool is_method(const char *name, const char *method, size_t length) {
 }
 
 static void allow(route_match *match, const char *method) {
+  if (strstr(match->allow, method)) return;
   size_t used = strlen(match->allow);
   snprintf(match->allow + used, sizeof match->allow - used, "%s%s%s", used ? ", " : "", method,
            strcmp(method, "GET") == 0 ? ", HEAD" : "");

@@ -7,7 +7,7 @@ cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.."
 
 # What is compiled, less what is generated into gen/ or the build folder.
 jq -r '.[].file' "$build/compile_commands.json" | sort -u | grep -v -e "^$PWD/gen/" -e "^$build/" |
-  xargs -P "$(nproc)" -n 4 clang-tidy -p "$build" --quiet --warnings-as-errors='*'
+  xargs -P "$(nproc)" -n 1 clang-tidy -p "$build" --quiet --warnings-as-errors='*'
 
 grep -rlI --exclude-dir=build --exclude-dir=.git --exclude-dir=.store -e '^#!.*[ /]bash$' -e '^# shellcheck shell=bash' . |
   xargs shellcheck -x -P SCRIPTDIR

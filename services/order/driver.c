@@ -122,7 +122,9 @@ static void answer(rpc_call *call, const order_record *order) {
     return;
   }
   rpc_status failure = order->failure;
+  memset(failure.facts, 0, sizeof failure.facts); /* the step's own are not stored: a replay must say the same */
   rpc_status_set_fact(&failure, "order_id", order->order_id);
+  if (order->payment_id[0]) rpc_status_set_fact(&failure, "payment_id", order->payment_id);
   rpc_call_fail(call, &failure);
 }
 
@@ -199,8 +201,9 @@ static void audit_change(storage_tx *tx, const order_record *order, const char *
 static rpc_status run_update(storage_job *job, storage_tx *tx) {
   order_saga *saga = (order_saga *)job;
   int64_t now_ms = rpc_clock_unix_ms(saga->driver->config.clock);
-  order_store_update(tx, &saga->order, saga->from, now_ms);
-  audit_change(tx, &saga->order, saga_state_name(saga->from), now_ms);
+  if (order_store_update(tx, &saga->order, saga->from, now_ms)) {
+    audit_change(tx, &saga->order, saga_state_name(saga->from), now_ms);
+  }
   return storage_tx_status(tx);
 }
 
@@ -418,7 +421,8 @@ static void answer_duplicate(order_driver *driver, order_waiter *waiter, const o
 
 static void insert_done(storage_job *job, const rpc_status *status) {
   order_saga *saga = (order_saga *)job;
-  if (status->code != RPC_OK) {
+  bool is_stored = status->code == RPC_OK || strcmp(status->reason, STORAGE_REASON_AUDIT) == 0;
+  if (!is_stored) {
     abandon(saga, status);
   } else if (saga->is_duplicate) {
     order_record existing = saga->existing, asked = saga->order;

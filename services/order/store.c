@@ -20,6 +20,7 @@ const char *const order_store_migrations[] = {
 enum {
   ORDER_INSERT,
   ORDER_UPDATE,
+  ORDER_IS_AT,
   ORDER_FIND,
   ORDER_FIND_BY_KEY,
   ORDER_LIST,
@@ -43,6 +44,7 @@ const char *const order_store_statements[STATEMENT_COUNT] = {
                      "payment_id = $7, failure_code = $8, failure_reason = $9, failure_field = $10, "
                      "failure_message = $11, processing_us = $12, step_count = $13 "
                      "WHERE order_id = $1 AND status = $2",
+    [ORDER_IS_AT] = "SELECT 1 FROM orders WHERE order_id = $1 AND status = $2 AND step_count = $3",
     [ORDER_FIND] = "SELECT " ORDER_COLUMNS " FROM orders WHERE order_id = $1",
     [ORDER_FIND_BY_KEY] = "SELECT " ORDER_COLUMNS " FROM orders WHERE idempotency_key = $1",
     [ORDER_LIST] = "SELECT " ORDER_COLUMNS " FROM orders WHERE order_id < $1 ORDER BY order_id DESC LIMIT $2",
@@ -86,7 +88,7 @@ bool order_store_insert(storage_tx *tx, const order_record *order) {
   return true;
 }
 
-void order_store_update(storage_tx *tx, order_record *order, saga_state from, int64_t now_ms) {
+bool order_store_update(storage_tx *tx, const order_record *order, saga_state from, int64_t now_ms) {
   const rpc_status *failure = &order->failure;
   const char *code = failure->code == RPC_OK ? "" : rpc_code_name(failure->code);
   int32_t step = order->step_count;
@@ -106,11 +108,15 @@ void order_store_update(storage_tx *tx, order_record *order, saga_state from, in
   storage_bind_integer(tx, ORDER_UPDATE, 13, step + 1);
   if (storage_finish(tx, ORDER_UPDATE) == 1) {
     storage_run(tx, HISTORY_INSERT, "titi", order->order_id, (int64_t)step, saga_state_name(order->state), now_ms);
-    return;
+    return true;
   }
+  bool is_there = storage_find(tx, ORDER_IS_AT, "tti", order->order_id, saga_state_name(order->state), (int64_t)step + 1);
+  storage_end(tx, ORDER_IS_AT);
+  if (is_there) return false;
   rpc_status changed =
       rpc_status_error(RPC_ABORTED, "ORDER_CHANGED", "order %s is no longer %s", order->order_id, saga_state_name(from));
   storage_tx_fail(tx, &changed);
+  return false;
 }
 
 static void read_failure(storage_tx *tx, size_t index, rpc_status *failure) {

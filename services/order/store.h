@@ -36,8 +36,9 @@ typedef struct order_record {
 bool order_store_insert(storage_tx *tx, const order_record *order);
 
 /* Writes what a step changed and adds the order's state to its history. `from` is the state it had: where the stored
- * one differs, the transaction fails (ABORTED, reason ORDER_CHANGED). */
-void order_store_update(storage_tx *tx, order_record *order, saga_state from, int64_t now_ms);
+ * one differs, the transaction fails (ABORTED, reason ORDER_CHANGED). False, with nothing written, where this very
+ * change is there already: a write that was said to have failed may have been made. */
+bool order_store_update(storage_tx *tx, const order_record *order, saga_state from, int64_t now_ms);
 
 bool order_store_find(storage_tx *tx, const char *order_id, rpc_arena *arena, order_record *order);
 bool order_store_find_by_key(storage_tx *tx, const char *key, rpc_arena *arena, order_record *order);

@@ -53,7 +53,7 @@ void idempotency_finish(idempotency *keys, rpc_call *call, const ProtobufCMessag
 
 /* --- for a service that keeps its keys with what they made (an order with its key) --- */
 
-enum { IDEMPOTENCY_FINGERPRINT_SIZE = 32 }; /* SHA-256 of the method and the request */
+enum { IDEMPOTENCY_FINGERPRINT_SIZE = 32 }; /* SHA-256 of the request */
 
 /* INVALID_ARGUMENT unless the key is 1 to 255 printable ASCII characters. */
 rpc_status idempotency_check_key(const char *key);

@@ -98,7 +98,7 @@ static rpc_status run_transaction(storage *db, storage_job *first, const storage
 static rpc_status flush_audit(storage *db) {
   if (db->config.audit && !audit_flush(db->config.audit)) {
     set_health(db, false, "the audit log cannot be written");
-    return rpc_status_error(RPC_UNAVAILABLE, "AUDIT_UNAVAILABLE", "the audit log cannot be written");
+    return rpc_status_error(RPC_UNAVAILABLE, STORAGE_REASON_AUDIT, "the audit log cannot be written");
   }
   set_health(db, true, "");
   return rpc_status_ok();

@@ -44,6 +44,10 @@ void storage_close(storage *db);
  * succeeds again. */
 bool storage_healthy(void *db, char *detail, size_t size);
 
+/* The reason of a write that was made, but whose audit lines wait for the log to take them: not to be acknowledged as
+ * done, and to be found there by whoever tries again. */
+#define STORAGE_REASON_AUDIT "AUDIT_UNAVAILABLE"
+
 /* A write. The job's memory is its owner's (the call's arena) until done returns or hands it on. */
 typedef struct storage_job storage_job;
 struct storage_job {
@@ -51,7 +55,7 @@ struct storage_job {
    * refusal that writes nothing may as well return RPC_OK and keep its answer in the job's own state. */
   rpc_status (*run)(storage_job *job, storage_tx *tx);
   /* After the commit (status OK: durable, audit lines too) or the failure (UNAVAILABLE: storage did not take it, or
-   * took it without its audit lines, reason AUDIT_UNAVAILABLE; else what run gave). On the writer thread; must not
+   * took it without its audit lines, reason STORAGE_REASON_AUDIT; else what run gave). On the writer thread; must not
    * block. Inside storage_write where that fails with RESOURCE_EXHAUSTED or is not threaded. */
   void (*done)(storage_job *job, const rpc_status *status);
   storage_job *next; /* private */

@@ -17,7 +17,7 @@ stack_bin=$(readlink -f -- "${1:?the folder of the executables}")
 stack_dir=$(mktemp -d "${TMPDIR:-/tmp}/store-test.XXXXXX")
 stack_names=(inventory-service payment-service order-service store-gateway)
 declare -A stack_pid=()
-checks=0 failed_checks=0
+checks=0 failed_checks=0 http_body=
 # Sanitizers slow a start-up down; a stack that hangs is what this bounds.
 readonly stack_seconds=60
 
@@ -133,6 +133,7 @@ stack_end() {
 stack_end_cleanly() {
   stack_end "$1" TERM
   [[ $stack_status -eq 0 ]] || stack_show_log "$1"
+  http_body=
   check "exit status of $1" "$stack_status" 0
 }
 
@@ -163,7 +164,6 @@ stack_kill_all() {
 
 finish() {
   stack_stop
-  http_body=
   echo "$((checks - failed_checks)) of $checks checks passed"
   [[ $failed_checks -eq 0 ]] || fail "$failed_checks checks"
 }

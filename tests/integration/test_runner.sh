@@ -10,7 +10,7 @@ for mode in gateway rpc; do
     fail "store-runner --mode $mode"
   fi
 done
-reports=("$DEMO_REPORTS_DIR"/*.json)
+mapfile -t reports < <(find "$DEMO_REPORTS_DIR" -name '*.json' -not -name 'latest*')
 check 'JSON reports' "${#reports[@]}" 2
 for report in "${reports[@]}"; do
   http_body=$(<"$report")
