@@ -29,7 +29,7 @@ typedef struct order_waiter {
 } order_waiter;
 
 typedef struct order_saga {
-  storage_job job; /* first: the job under way is found by it */
+  storage_job job;         /* first: the job under way is found by it */
   struct order_saga *next; /* in its bucket */
   order_driver *driver;
   order_waiter *waiters; /* under the driver's lock */
@@ -37,9 +37,9 @@ typedef struct order_saga {
   order_record order;
   order_record existing; /* insert: the order that has the key already */
   bool is_duplicate;
-  saga_state from;  /* update: the state that is stored */
-  bool is_written;  /* order.state is what is stored */
-  uint32_t tries;   /* of the step or write at hand */
+  saga_state from; /* update: the state that is stored */
+  bool is_written; /* order.state is what is stored */
+  uint32_t tries;  /* of the step or write at hand */
   rpc_timer timer;
   trace_context trace;
   int64_t accepted_us, deadline_us;
@@ -208,8 +208,9 @@ static rpc_status run_update(storage_job *job, storage_tx *tx) {
 }
 
 static void log_write_failure(const order_saga *saga, const rpc_status *status) {
-  log_at(saga->driver->config.log, LOG_WARN, "an order's state could not be written", LOG_TEXT("order_id", saga->order.order_id),
-         LOG_TEXT("state", saga_state_name(saga->order.state)), LOG_TEXT("error", status->message));
+  log_at(saga->driver->config.log, LOG_WARN, "an order's state could not be written",
+         LOG_TEXT("order_id", saga->order.order_id), LOG_TEXT("state", saga_state_name(saga->order.state)),
+         LOG_TEXT("error", status->message));
 }
 
 static void update_done(storage_job *job, const rpc_status *status) {
@@ -372,9 +373,9 @@ static rpc_status run_insert(storage_job *job, storage_tx *tx) {
     audit_change(tx, order, "", order->created_ms);
     return storage_tx_status(tx);
   }
-  saga->is_duplicate = order->idempotency_key && order_store_find_by_key(tx, order->idempotency_key,
-                                                                         rpc_call_arena(saga->waiters->call),
-                                                                         &saga->existing);
+  saga->is_duplicate =
+      order->idempotency_key &&
+      order_store_find_by_key(tx, order->idempotency_key, rpc_call_arena(saga->waiters->call), &saga->existing);
   if (saga->is_duplicate || storage_tx_status(tx).code != RPC_OK) return storage_tx_status(tx);
   return rpc_status_error(RPC_INTERNAL, "DUPLICATE_ORDER_ID", "order %s exists already", order->order_id);
 }
@@ -390,8 +391,7 @@ static rpc_status read_order(void *arg, storage_tx *tx) {
   memcpy(order_id, lookup->order->order_id, sizeof order_id);
   if (order_store_find(tx, order_id, lookup->arena, lookup->order)) return rpc_status_ok();
   rpc_status status = storage_tx_status(tx);
-  return status.code != RPC_OK ? status
-                               : rpc_status_error(RPC_NOT_FOUND, "ORDER_NOT_FOUND", "no order '%s'", order_id);
+  return status.code != RPC_OK ? status : rpc_status_error(RPC_NOT_FOUND, "ORDER_NOT_FOUND", "no order '%s'", order_id);
 }
 
 /* Answers a call whose idempotency key is that of an order which exists. */
@@ -409,8 +409,8 @@ static void answer_duplicate(order_driver *driver, order_waiter *waiter, const o
     status = storage_read(driver->config.db, read_order, &(order_lookup){rpc_call_arena(call), existing});
   }
   if (status.code == RPC_OK && !saga_is_final(existing->state)) {
-    status = rpc_status_error(RPC_UNAVAILABLE, "ORDER_IN_PROGRESS", "order %s is under way: ask again",
-                              existing->order_id);
+    status =
+        rpc_status_error(RPC_UNAVAILABLE, "ORDER_IN_PROGRESS", "order %s is under way: ask again", existing->order_id);
   }
   if (status.code == RPC_OK) {
     answer(call, existing);
@@ -523,9 +523,9 @@ static void define_metrics(order_driver *driver) {
   driver->duration = metrics_series_get(metrics_define(metrics, METRICS_HISTOGRAM, "order_processing_duration_seconds",
                                                        "From acceptance to the final state.", NULL),
                                         NULL);
-  metrics_family *active = metrics_define(metrics, METRICS_GAUGE, "order_sagas_active",
-                                          "Orders under way, by the state that is stored.",
-                                          (const char *const[]){"state", NULL});
+  metrics_family *active =
+      metrics_define(metrics, METRICS_GAUGE, "order_sagas_active", "Orders under way, by the state that is stored.",
+                     (const char *const[]){"state", NULL});
   metrics_family *again = metrics_define(metrics, METRICS_COUNTER, "order_steps_again_total",
                                          "Steps and writes tried again because their outcome was unknown.",
                                          (const char *const[]){"state", NULL});

@@ -35,7 +35,8 @@ static rpc_status check_item(const Store__V1__OrderItem *item, size_t index) {
   char field[96];
   rpc_status status = validation_check_id(validation_field_at(field, "items", index, "product_id"), item->product_id);
   if (status.code != RPC_OK) return status;
-  status = validation_check_range(validation_field_at(field, "items", index, "quantity"), item->quantity, 1, QUANTITY_MAX);
+  status =
+      validation_check_range(validation_field_at(field, "items", index, "quantity"), item->quantity, 1, QUANTITY_MAX);
   if (status.code != RPC_OK || item->optional_price_case != STORE__V1__ORDER_ITEM__OPTIONAL_PRICE_PRICE) return status;
   int64_t cents;
   return validation_check_money(validation_field_at(field, "items", index, "price"), item->price, 0, PRICE_MAX_CENTS,
@@ -72,8 +73,7 @@ static void create_order(void *self, rpc_call *call, const Store__V1__CreateOrde
     return;
   }
   order.created_ms = rpc_clock_unix_ms(service->config.clock);
-  order.deadline_ms =
-      order.created_ms + (rpc_call_deadline_us(call) - rpc_clock_now_us(service->config.clock)) / 1000;
+  order.deadline_ms = order.created_ms + (rpc_call_deadline_us(call) - rpc_clock_now_us(service->config.clock)) / 1000;
   validation_make_id(order.order_id, "ORD-", order.created_ms, service->config.random);
   snprintf(order.correlation_id, sizeof order.correlation_id, "%s", rpc_call_correlation_id(call));
   order_driver_place(service->driver, call, &order);

@@ -9,8 +9,8 @@
 typedef struct order_service order_service;
 
 typedef struct order_service_config {
-  const char *database; /* path of its SQLite file; ":memory:" only where threaded is false */
-  bool threaded;        /* see storage_config */
+  const char *database;            /* path of its SQLite file; ":memory:" only where threaded is false */
+  bool threaded;                   /* see storage_config */
   rpc_client *inventory, *payment; /* the service owns them from here on, even where it cannot be created */
   rpc_clock *clock;                /* outlives the service, like the pointers below */
   rpc_random *random;

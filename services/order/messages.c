@@ -77,7 +77,8 @@ Store__V1__ReserveItem **order_reserve_items(const Store__V1__CreateOrderRequest
 }
 
 rpc_status order_take_reservation(order_record *order, const Store__V1__ReserveInventoryResponse *reservation) {
-  rpc_status odd = rpc_status_error(RPC_INTERNAL, "RESERVATION_MISMATCH", "the reservation is not of this order's items");
+  rpc_status odd =
+      rpc_status_error(RPC_INTERNAL, "RESERVATION_MISMATCH", "the reservation is not of this order's items");
   Store__V1__CreateOrderRequest *request = order->request;
   if (reservation->n_items != request->n_items) return odd;
   int64_t total_cents = 0;

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-
 const char *const order_store_migrations[] = {
     "CREATE TABLE orders (order_id TEXT PRIMARY KEY, request BYTEA NOT NULL, status TEXT NOT NULL,"
     "  total_cents BIGINT NOT NULL, reservation_id TEXT NOT NULL, payment_id TEXT NOT NULL,"
@@ -31,27 +30,27 @@ enum {
   STATEMENT_COUNT
 };
 
-#define ORDER_COLUMNS                                                                                           \
-  "order_id, request, status, total_cents, reservation_id, payment_id, failure_code, failure_reason, "         \
-  "failure_field, failure_message, correlation_id, idempotency_key, fingerprint, created_ms, deadline_ms, "    \
+#define ORDER_COLUMNS                                                                                       \
+  "order_id, request, status, total_cents, reservation_id, payment_id, failure_code, failure_reason, "      \
+  "failure_field, failure_message, correlation_id, idempotency_key, fingerprint, created_ms, deadline_ms, " \
   "processing_us, step_count"
 
 const char *const order_store_statements[STATEMENT_COUNT] = {
-    [ORDER_INSERT] = "INSERT INTO orders (" ORDER_COLUMNS
-                     ") VALUES ($1, $2, $3, 0, '', '', '', '', '', '', $4, $5, $6, $7, $8, 0, 1) "
-                     "ON CONFLICT DO NOTHING",
-    [ORDER_UPDATE] = "UPDATE orders SET request = $3, status = $4, total_cents = $5, reservation_id = $6, "
-                     "payment_id = $7, failure_code = $8, failure_reason = $9, failure_field = $10, "
-                     "failure_message = $11, processing_us = $12, step_count = $13 "
-                     "WHERE order_id = $1 AND status = $2",
+    [ORDER_INSERT] = ("INSERT INTO orders (" ORDER_COLUMNS
+                      ") VALUES ($1, $2, $3, 0, '', '', '', '', '', '', $4, $5, $6, $7, $8, 0, 1) "
+                      "ON CONFLICT DO NOTHING"),
+    [ORDER_UPDATE] = ("UPDATE orders SET request = $3, status = $4, total_cents = $5, reservation_id = $6, "
+                      "payment_id = $7, failure_code = $8, failure_reason = $9, failure_field = $10, "
+                      "failure_message = $11, processing_us = $12, step_count = $13 "
+                      "WHERE order_id = $1 AND status = $2"),
     [ORDER_IS_AT] = "SELECT 1 FROM orders WHERE order_id = $1 AND status = $2 AND step_count = $3",
-    [ORDER_FIND] = "SELECT " ORDER_COLUMNS " FROM orders WHERE order_id = $1",
-    [ORDER_FIND_BY_KEY] = "SELECT " ORDER_COLUMNS " FROM orders WHERE idempotency_key = $1",
-    [ORDER_LIST] = "SELECT " ORDER_COLUMNS " FROM orders WHERE order_id < $1 ORDER BY order_id DESC LIMIT $2",
-    [ORDER_LIST_STATUS] = "SELECT " ORDER_COLUMNS
-                          " FROM orders WHERE status = $3 AND order_id < $1 ORDER BY order_id DESC LIMIT $2",
-    [ORDER_UNFINISHED] = "SELECT order_id FROM orders WHERE status NOT IN ('confirmed', 'failed') AND order_id > $1 "
-                         "ORDER BY order_id LIMIT $2",
+    [ORDER_FIND] = ("SELECT " ORDER_COLUMNS " FROM orders WHERE order_id = $1"),
+    [ORDER_FIND_BY_KEY] = ("SELECT " ORDER_COLUMNS " FROM orders WHERE idempotency_key = $1"),
+    [ORDER_LIST] = ("SELECT " ORDER_COLUMNS " FROM orders WHERE order_id < $1 ORDER BY order_id DESC LIMIT $2"),
+    [ORDER_LIST_STATUS] =
+        ("SELECT " ORDER_COLUMNS " FROM orders WHERE status = $3 AND order_id < $1 ORDER BY order_id DESC LIMIT $2"),
+    [ORDER_UNFINISHED] = ("SELECT order_id FROM orders WHERE status NOT IN ('confirmed', 'failed') AND order_id > $1 "
+                          "ORDER BY order_id LIMIT $2"),
     [HISTORY_INSERT] = "INSERT INTO order_history (order_id, step, status, at_ms) VALUES ($1, $2, $3, $4)",
     [HISTORY_LIST] = "SELECT status, at_ms FROM order_history WHERE order_id = $1 ORDER BY step",
 };
@@ -110,11 +109,12 @@ bool order_store_update(storage_tx *tx, const order_record *order, saga_state fr
     storage_run(tx, HISTORY_INSERT, "titi", order->order_id, (int64_t)step, saga_state_name(order->state), now_ms);
     return true;
   }
-  bool is_there = storage_find(tx, ORDER_IS_AT, "tti", order->order_id, saga_state_name(order->state), (int64_t)step + 1);
+  bool is_there =
+      storage_find(tx, ORDER_IS_AT, "tti", order->order_id, saga_state_name(order->state), (int64_t)step + 1);
   storage_end(tx, ORDER_IS_AT);
   if (is_there) return false;
-  rpc_status changed =
-      rpc_status_error(RPC_ABORTED, "ORDER_CHANGED", "order %s is no longer %s", order->order_id, saga_state_name(from));
+  rpc_status changed = rpc_status_error(RPC_ABORTED, "ORDER_CHANGED", "order %s is no longer %s", order->order_id,
+                                        saga_state_name(from));
   storage_tx_fail(tx, &changed);
   return false;
 }

@@ -9,7 +9,7 @@ typedef struct rpc_arena_block rpc_arena_block;
 
 typedef struct rpc_arena {
   ProtobufCAllocator allocator; /* its free does nothing */
-  rpc_arena_block *blocks;          /* newest first */
+  rpc_arena_block *blocks;      /* newest first */
   size_t limit;                 /* bytes that may still be taken */
 } rpc_arena;
 

@@ -77,15 +77,15 @@ rpc_client *rpc_client_create(const rpc_client_config *config) {
   pthread_mutex_init(&client->lock, NULL);
   pthread_cond_init(&client->idle, NULL);
   if (config->metrics) {
-    client->requests = metrics_define(config->metrics, METRICS_COUNTER, "rpc_client_requests_total",
-                                      "Calls ended, by method and status code.",
-                                      (const char *const[]){"method", "code", NULL});
+    client->requests =
+        metrics_define(config->metrics, METRICS_COUNTER, "rpc_client_requests_total",
+                       "Calls ended, by method and status code.", (const char *const[]){"method", "code", NULL});
     client->durations =
         metrics_define(config->metrics, METRICS_HISTOGRAM, "rpc_client_request_duration_seconds",
                        "Time from a call's begin to its end, retries included.", (const char *const[]){"method", NULL});
-    metrics_family *retries = metrics_define(
-        config->metrics, METRICS_COUNTER, "rpc_client_retries_total",
-        "Attempts made again, and those the retry budget refused.", (const char *const[]){"target", "result", NULL});
+    metrics_family *retries = metrics_define(config->metrics, METRICS_COUNTER, "rpc_client_retries_total",
+                                             "Attempts made again, and those the retry budget refused.",
+                                             (const char *const[]){"target", "result", NULL});
     client->retries = metrics_series_get(retries, (const char *const[]){config->target, "made"});
     client->retries_refused = metrics_series_get(retries, (const char *const[]){config->target, "refused"});
   }
@@ -130,8 +130,8 @@ static void record(client_call *call, const rpc_status *status) {
   rpc_client *client = call->client;
   trace_span_end(client->config.traces, &call->span, (int)status->code, call->correlation_id, status->reason);
   if (!client->requests) return;
-  metrics_add(metrics_series_get(client->requests, (const char *const[]){call->method->name, rpc_code_name(status->code)}),
-              1);
+  metrics_add(
+      metrics_series_get(client->requests, (const char *const[]){call->method->name, rpc_code_name(status->code)}), 1);
   metrics_observe_us(metrics_series_get(client->durations, (const char *const[]){call->method->name}),
                      now_us(call) - call->started_us);
 }
@@ -326,8 +326,9 @@ static void fill_metadata(client_call *call, const rpc_call_options *options) {
 static bool fill_payload(client_call *call, const ProtobufCMessage *request) {
   call->payload_size = protobuf_c_message_get_packed_size(request);
   if (call->payload_size > REQUEST_MAX) {
-    call->attempt_status = rpc_status_error(RPC_RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE",
-                                            "the request has %zu bytes, %d are allowed", call->payload_size, REQUEST_MAX);
+    call->attempt_status =
+        rpc_status_error(RPC_RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE", "the request has %zu bytes, %d are allowed",
+                         call->payload_size, REQUEST_MAX);
     return false;
   }
   call->payload = rpc_arena_alloc(&call->arena, call->payload_size + 1);

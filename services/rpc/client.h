@@ -46,10 +46,10 @@ bool rpc_client_connected(const rpc_client *client);
 
 /* What goes with one call. Zeroed: the client's defaults. Copied: need not outlive the call to the function. */
 typedef struct rpc_call_options {
-  int64_t deadline_us;         /* on the client's clock; 0: now + timeout_ms. Pass the caller's on. */
-  const char *idempotency_key; /* NULL: none */
-  const char *correlation_id;  /* NULL: none */
-  const trace_context *parent; /* span that this call is a child of; NULL: a new trace */
+  int64_t deadline_us;          /* on the client's clock; 0: now + timeout_ms. Pass the caller's on. */
+  const char *idempotency_key;  /* NULL: none */
+  const char *correlation_id;   /* NULL: none */
+  const trace_context *parent;  /* span that this call is a child of; NULL: a new trace */
   const rpc_metadata *metadata; /* more of it */
   size_t metadata_count;
 } rpc_call_options;

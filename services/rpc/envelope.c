@@ -28,7 +28,8 @@ static uint8_t *write_varint(uint8_t *at, size_t value) {
   return at;
 }
 
-/* A message with the packed head and room for a payload; *payload points to that room. An empty payload has no field. */
+/* A message with the packed head and room for a payload; *payload points to that room. An empty payload has no field.
+ */
 static nng_msg *pack_head(const ProtobufCMessage *head, uint8_t tag, size_t payload_size, uint8_t **payload) {
   size_t head_size = protobuf_c_message_get_packed_size(head);
   size_t field_size = payload_size ? 1 + varint_size(payload_size) + payload_size : 0;

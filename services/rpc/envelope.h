@@ -12,8 +12,8 @@
 
 enum { ENVELOPE_TIMEOUT_MAX_MS = 24 * 60 * 60 * 1000 };
 
-/* The caller's to free. NULL without memory. At most RPC_METADATA_MAX entries are written; those whose value is NULL are
- * left out. */
+/* The caller's to free. NULL without memory. At most RPC_METADATA_MAX entries are written; those whose value is NULL
+ * are left out. */
 nng_msg *envelope_pack_request(const char *method, uint32_t timeout_ms, const rpc_metadata *metadata, size_t count,
                                const void *payload, size_t payload_size);
 

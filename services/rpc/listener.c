@@ -1,5 +1,6 @@
 /* NNG reply sockets: contexts that receive a request, wait for its answer, send it, and receive again. New contexts are
- * opened when few are left waiting, so an idle process stays small and a busy one never keeps a caller waiting for one. */
+ * opened when few are left waiting, so an idle process stays small and a busy one never keeps a caller waiting for one.
+ */
 #include "rpc/listener.h"
 
 #include <nng/nng.h>

@@ -97,9 +97,9 @@ rpc_server *rpc_server_create(const rpc_server_config *config) {
   if (!server->config.default_timeout_ms) server->config.default_timeout_ms = DEFAULT_TIMEOUT_MS;
   if (!server->config.max_message_size) server->config.max_message_size = DEFAULT_MESSAGE_SIZE;
   server->started_us = rpc_clock_now_us(config->clock);
-  server->requests = metrics_define(config->metrics, METRICS_COUNTER, "rpc_server_requests_total",
-                                    "Calls answered, by method and status code.",
-                                    (const char *const[]){"method", "code", NULL});
+  server->requests =
+      metrics_define(config->metrics, METRICS_COUNTER, "rpc_server_requests_total",
+                     "Calls answered, by method and status code.", (const char *const[]){"method", "code", NULL});
   server->durations =
       metrics_define(config->metrics, METRICS_HISTOGRAM, "rpc_server_request_duration_seconds",
                      "Time from a call's arrival to its answer.", (const char *const[]){"method", NULL});

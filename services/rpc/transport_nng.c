@@ -1,6 +1,6 @@
 /* Request/reply over NNG: one REQ socket that shares calls among its connected replicas, and a pool of contexts, each
- * good for one exchange at a time. NNG's own resending is off: a lost connection ends its exchanges at once, and what is
- * tried again is rpc_client's decision. */
+ * good for one exchange at a time. NNG's own resending is off: a lost connection ends its exchanges at once, and what
+ * is tried again is rpc_client's decision. */
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/req.h>
 #include <pthread.h>
@@ -44,10 +44,25 @@ struct nng_transport {
   size_t slot_count;
 };
 
+/* The last connection is gone: what has not been sent would wait for the next one. */
+static void end_unsent(nng_transport *transport) {
+  pthread_mutex_lock(&transport->lock);
+  for (exchange_slot *slot = transport->made_slots; slot; slot = slot->next_made) {
+    pthread_mutex_lock(&slot->lock);
+    if (slot->exchange && !slot->receiving) nng_aio_abort(slot->aio, NNG_ECONNRESET);
+    pthread_mutex_unlock(&slot->lock);
+  }
+  pthread_mutex_unlock(&transport->lock);
+}
+
 static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *arg) {
   (void)pipe;
   nng_transport *transport = arg;
-  atomic_fetch_add(&transport->connections, event == NNG_PIPE_EV_ADD_POST ? 1 : -1);
+  if (event == NNG_PIPE_EV_ADD_POST) {
+    atomic_fetch_add(&transport->connections, 1);
+  } else if (atomic_fetch_sub(&transport->connections, 1) == 1) {
+    end_unsent(transport);
+  }
 }
 
 static void give_back(exchange_slot *slot) {
@@ -58,10 +73,11 @@ static void give_back(exchange_slot *slot) {
   pthread_mutex_unlock(&transport->lock);
 }
 
-/* Ends the slot's exchange; called with its lock held, which it releases. (Locks are taken transport first, slot second;
- * give_back takes the transport's alone.) */
+/* Ends the slot's exchange; called with its lock held, which it releases. (Locks are taken transport first, slot
+ * second; give_back takes the transport's alone.) */
 static void finish(exchange_slot *slot, nng_msg *response, int error) {
   rpc_exchange *exchange = slot->exchange;
+  bool was_sent = slot->receiving;
   bool cancelled = slot->cancelled || atomic_load(&slot->transport->closed);
   slot->exchange = NULL;
   pthread_mutex_unlock(&slot->lock);
@@ -70,7 +86,8 @@ static void finish(exchange_slot *slot, nng_msg *response, int error) {
   if (!response && cancelled) {
     status = rpc_status_error(RPC_CANCELLED, "", "the call was cancelled");
   } else if (!response) {
-    status = rpc_status_error(RPC_UNAVAILABLE, "CONNECTION_LOST", "the connection was lost: %s", nng_strerror(error));
+    const char *reason = was_sent ? "CONNECTION_LOST" : RPC_REASON_NOT_CONNECTED;
+    status = rpc_status_error(RPC_UNAVAILABLE, reason, "the connection was lost: %s", nng_strerror(error));
   }
   exchange->done(exchange, response, &status);
 }

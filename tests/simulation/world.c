@@ -28,12 +28,13 @@ struct store_world {
 };
 
 static rpc_client *connect_to(store_world *world, int service, bool faulty) {
-  return rpc_client_create(&(rpc_client_config){.target = names[service],
-                                                .transport = network_connect(world->net, world->servers[service], faulty),
-                                                .clock = world->clock,
-                                                .random = &world->random,
-                                                .timeout_ms = 120000,
-                                                .attempt_timeout_ms = faulty ? 10000 : 0});
+  return rpc_client_create(
+      &(rpc_client_config){.target = names[service],
+                           .transport = network_connect(world->net, world->servers[service], faulty),
+                           .clock = world->clock,
+                           .random = &world->random,
+                           .timeout_ms = 120000,
+                           .attempt_timeout_ms = faulty ? 10000 : 0});
 }
 
 static void check(const rpc_status *status) {
@@ -72,7 +73,7 @@ static void create_services(store_world *world, const simulation_settings *setti
 }
 
 store_world *world_create(uint64_t seed, const simulation_settings *settings, const world_faults *faults,
-                    const char *data_dir) {
+                          const char *data_dir) {
   store_world *world = calloc(1, sizeof *world);
   assert(world && seed != 0);
   world->clock = rpc_clock_create_virtual(START_UNIX_S * 1000LL);
@@ -86,10 +87,8 @@ store_world *world_create(uint64_t seed, const simulation_settings *settings, co
       strcpy(world->databases[i], ":memory:");
     }
     world->metrics[i] = metrics_registry_create();
-    world->servers[i] = rpc_server_create(&(rpc_server_config){.name = names[i],
-                                                               .clock = world->clock,
-                                                               .random = &world->random,
-                                                               .metrics = world->metrics[i]});
+    world->servers[i] = rpc_server_create(&(rpc_server_config){
+        .name = names[i], .clock = world->clock, .random = &world->random, .metrics = world->metrics[i]});
   }
   create_services(world, settings);
   for (int i = 0; i < SERVICE_COUNT; i++) world->clients[i] = connect_to(world, i, false);

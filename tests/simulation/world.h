@@ -1,6 +1,6 @@
 /* The whole store in one process on simulated time: the three services' very code, over a simulated network and inline
- * databases, from one seed. Nothing waits and nothing runs at the same time, so hours pass in seconds and a seed repeats
- * its run exactly. */
+ * databases, from one seed. Nothing waits and nothing runs at the same time, so hours pass in seconds and a seed
+ * repeats its run exactly. */
 #pragma once
 
 #include "inventory/handlers.h"
@@ -21,7 +21,7 @@ typedef struct world_faults {
 
 /* data_dir: where the databases are; NULL: in memory. */
 store_world *world_create(uint64_t seed, const simulation_settings *settings, const world_faults *faults,
-                    const char *data_dir);
+                          const char *data_dir);
 void world_destroy(store_world *world);
 
 rpc_clock *world_clock(store_world *world);

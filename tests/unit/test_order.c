@@ -37,7 +37,7 @@ static void door_call(runner_door *base, const api_method *method, const Protobu
   door->done = false;
   door->take = done;
   door->arg = arg;
-  rpc_client *client = strstr(method->name, "Order")       ? world_order(door->world)
+  rpc_client *client = strstr(method->name, "Order")         ? world_order(door->world)
                        : strstr(method->name, "PaymentServ") ? world_payment(door->world)
                                                              : world_inventory(door->world);
   rpc_client_call(client, method, request, NULL, (rpc_completion){door_thunk, NULL, door});

@@ -493,13 +493,17 @@ static void malformed_requests_are_refused_by_name(void **state) {
       {"/store.v1.InventoryService/ListProducts", {"a", NULL}, "", 0, RPC_UNIMPLEMENTED, "UNIMPLEMENTED", ""},
       {get_method, {"a", NULL}, "\x0a\x7f", 2, RPC_INVALID_ARGUMENT, "MALFORMED_PAYLOAD", ""},
       {get_method, {"a", NULL}, "\x0a\x02\xc3\x28", 4, RPC_INVALID_ARGUMENT, "INVALID_FIELD", "product_id"},
-      {get_method, {"x-correlation-id", "has space"}, "", 0, RPC_INVALID_ARGUMENT, "INVALID_FIELD",
+      {get_method,
+       {"x-correlation-id", "has space"},
+       "",
+       0,
+       RPC_INVALID_ARGUMENT,
+       "INVALID_FIELD",
        "metadata.x-correlation-id"},
       {get_method, {"a", long_value}, "", 0, RPC_INVALID_ARGUMENT, "INVALID_FIELD", "metadata"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    rpc_status status =
-        handle_request(world, cases[i].method, &cases[i].metadata, 1, cases[i].payload, cases[i].size);
+    rpc_status status = handle_request(world, cases[i].method, &cases[i].metadata, 1, cases[i].payload, cases[i].size);
     if (status.code != cases[i].code) fail_msg("case %zu: %s", i, status.message);
     assert_string_equal(status.reason, cases[i].reason);
     assert_string_equal(status.field, cases[i].field);

@@ -101,10 +101,10 @@ static void states_have_names_both_ways(void **state) {
 
 static void overload_and_lost_answers_are_unknown_and_refusals_are_not(void **state) {
   (void)state;
-  const rpc_code unknown[] = {RPC_UNAVAILABLE, RPC_DEADLINE_EXCEEDED, RPC_INTERNAL, RPC_UNKNOWN, RPC_CANCELLED,
-                              RPC_RESOURCE_EXHAUSTED, RPC_DATA_LOSS};
-  const rpc_code refused[] = {RPC_INVALID_ARGUMENT, RPC_NOT_FOUND, RPC_FAILED_PRECONDITION, RPC_ABORTED,
-                              RPC_UNIMPLEMENTED, RPC_PERMISSION_DENIED, RPC_OUT_OF_RANGE};
+  const rpc_code unknown[] = {RPC_UNAVAILABLE, RPC_DEADLINE_EXCEEDED,  RPC_INTERNAL, RPC_UNKNOWN,
+                              RPC_CANCELLED,   RPC_RESOURCE_EXHAUSTED, RPC_DATA_LOSS};
+  const rpc_code refused[] = {RPC_INVALID_ARGUMENT, RPC_NOT_FOUND,         RPC_FAILED_PRECONDITION, RPC_ABORTED,
+                              RPC_UNIMPLEMENTED,    RPC_PERMISSION_DENIED, RPC_OUT_OF_RANGE};
   for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
     assert_int_equal(saga_outcome_of(unknown[i]), SAGA_UNKNOWN);
   }
