@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# 1,000 orders in flight at once under profile demo: all end, and the processes have no more threads than when idle. The
-# medians alone and in the crowd are printed; the bound on them here is wide, since it must hold in any build on a busy
-# machine.
+# 1,000 orders in flight at once under profile demo: all are confirmed, and no process has more threads than when idle.
+# The medians alone and in the crowd are printed, not judged: they depend on what else the machine does. The figure is
+# taken by tests/bench/in_flight.
 source "$(dirname "$0")/stack.sh" "$1"
 
 # Only delays: what fails ends early, and how many do is chance.
@@ -34,5 +34,4 @@ wait "$runner"
 check "orders confirmed" "$(jq .success.full_success.count "$DEMO_REPORTS_DIR/latest.json")" 1000
 crowded=$(jq .latency.confirmed.p50_ms "$DEMO_REPORTS_DIR/latest.json")
 echo "p50 alone $alone ms, with 1,000 in flight $crowded ms; at most $most threads in a process"
-check "p50 near that of an uncontended run" "$(jq -n "$crowded <= $alone * 2")" true
 finish
