@@ -21,7 +21,11 @@ packages_of() {
       '' | '#'*) ;;
       '['*) set=${first:1:-1} ;;
       include) [[ $set != "$1" ]] || packages_of "$rest" ;;
-      *) [[ $set != "$1" ]] || echo "$first" ;;
+      *)
+        [[ $set == "$1" ]] || continue
+        [[ $rest != unless\ * ]] || ! command -v "${rest#unless }" >/dev/null || continue
+        echo "$first"
+        ;;
     esac
   done <"$list"
 }

@@ -80,10 +80,10 @@ void api_handle(exchange *self) {
   rpc_arena arena; /* the request's message: packed, and needed no more, once the call has begun */
   rpc_arena_init(&arena, (server->config.max_body + URI_MAX) * MESSAGE_GROWTH_MAX);
   int http_status = 0;
-  route_match match;
+  route_match match = {.route = NULL};
   ProtobufCMessage *message = NULL;
   rpc_status status = find_route(self, &arena, &match, &http_status);
-  if (status.code == RPC_OK) {
+  if (status.code == RPC_OK && match.route) {
     size_t count;
     self->endpoint = &self->listener->endpoints[match.route - routes_all(self->listener->routes, &count)];
     self->span = trace_span_start(server->config.traces, match.route->name, TRACE_SERVER, &self->headers.parent);

@@ -34,7 +34,8 @@ static void count(const exchange *self) {
     *series = metrics_series_get(server->requests, (const char *const[]){endpoint->method, endpoint->path, code});
   }
   metrics_add(*series, 1);
-  metrics_observe_us(endpoint->duration, rpc_clock_now_us(server->config.clock) - self->started_us);
+  metrics_observe_traced_us(endpoint->duration, rpc_clock_now_us(server->config.clock) - self->started_us,
+                            &self->span.context);
   metrics_add(server->in_flight, -1);
 }
 
@@ -102,11 +103,21 @@ rpc_call_options exchange_call_options(exchange *self) {
   return options;
 }
 
+static void end_span(exchange *self, const rpc_status *status) {
+  trace_span *span = &self->span;
+  const char *reason = status->reason[0] ? status->reason : rpc_code_name(status->code);
+  if (!span->name) return;
+  trace_span_set_text(span, "http.request.method", self->endpoint->method);
+  trace_span_set_text(span, "http.route", self->endpoint->path);
+  trace_span_set_number(span, "http.response.status_code", self->http_status);
+  trace_span_set_text(span, "url.scheme", "http");
+  trace_span_end(self->listener->server->config.traces, span, (int)status->code, self->headers.correlation_id,
+                 status->code == RPC_OK ? NULL : reason);
+}
+
 static void settle(exchange *self, const rpc_status *status) {
   const gateway_config *config = &self->listener->server->config;
-  if (self->span.name) {
-    trace_span_end(config->traces, &self->span, (int)status->code, self->headers.correlation_id, status->reason);
-  }
+  end_span(self, status);
   if (status->code == RPC_OK || self->http_status < 500) return;
   log_at(config->log, LOG_WARN, "request failed", LOG_TEXT("path", self->endpoint->path),
          LOG_TEXT("code", rpc_code_name(status->code)), LOG_TEXT("reason", status->reason),

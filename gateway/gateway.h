@@ -11,7 +11,7 @@
 #include "gateway/routes.h"
 #include "gateway/server.h"
 
-enum { HTTP_STATUS_END = 600, PAGES_COUNT = 4 };
+enum { HTTP_STATUS_END = 600, PAGES_COUNT = 6 };
 
 /* Something that answers requests, a route or a page: where it leads, and what is counted of it. */
 typedef struct gateway_endpoint {
@@ -39,6 +39,7 @@ typedef struct gateway_listener {
 struct gateway {
   gateway_config config;
   gateway_backend backends[GATEWAY_BACKENDS_MAX];
+  gateway_replica replicas[GATEWAY_REPLICAS_MAX];
   gateway_listener listeners[GATEWAY_BACKENDS_MAX + 1]; /* one for each backend, then the one for all */
   size_t listener_count;
   gateway_endpoint unmatched; /* requests that no route and no page is for */

@@ -39,7 +39,7 @@ static void write_summary(json_writer *writer, const report *all, bool is_servin
   write_member(writer, "status", serving(is_serving));
   write_member(writer, "service", "gateway");
   json_write_key(writer, "uptime_seconds");
-  json_write_double(writer, (double)((rpc_clock_now_us(server->config.clock) - server->started_us) / 1000) / 1e3);
+  json_write_double(writer, (double)(rpc_clock_now_us(server->config.clock) - server->started_us) / 1e6);
   json_write_key(writer, "services");
   json_write_open(writer, '[');
   for (size_t i = 0; i < all->count; i++) json_write_raw(writer, all->parts[i].json.bytes, all->parts[i].json.length);

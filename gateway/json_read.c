@@ -55,12 +55,14 @@ json_reader json_reader_make(rpc_arena *arena) {
 }
 
 ProtobufCMessage *json_read_new(json_reader *reader, const ProtobufCMessageDescriptor *descriptor) {
-  ProtobufCMessage *message = rpc_arena_alloc(reader->arena, descriptor->sizeof_message);
-  if (!message) {
-    fail(reader, NULL, "too large");
-    return NULL;
+  ProtobufCMessage *message;
+  if (descriptor->message_init) {
+    message = rpc_arena_alloc(reader->arena, descriptor->sizeof_message);
+    if (message) descriptor->message_init(message);
+  } else { /* made at run time: a message of no bytes has every field at its default */
+    message = protobuf_c_message_unpack(descriptor, &reader->arena->allocator, 0, NULL);
   }
-  descriptor->message_init(message);
+  if (!message) fail(reader, NULL, "too large");
   return message;
 }
 
@@ -138,6 +140,12 @@ static bool read_array(json_reader *reader, ProtobufCMessage *message, const Pro
   return true;
 }
 
+/* A key has one way to be written, so that two keys of an object are never the same key of the map: no 1.0, 1e0, -0. */
+static bool is_canonical(const ProtobufCFieldDescriptor *key_field, const char *key) {
+  return key_field->type == PROTOBUF_C_TYPE_STRING || key_field->type == PROTOBUF_C_TYPE_BOOL ||
+         (!strpbrk(key, ".eE") && strcmp(key, "-0") != 0);
+}
+
 /* An entry's key is field 1 and its value field 2: so protobuf defines them. */
 static bool read_map(json_reader *reader, ProtobufCMessage *message, const ProtobufCFieldDescriptor *field,
                      json_t *object, const place *at) {
@@ -155,6 +163,7 @@ static bool read_map(json_reader *reader, ProtobufCMessage *message, const Proto
     if (!entry) return false;
     json_scalar word = {NULL, key, strlen(key)};
     const char *error = json_scalar_read(reader->arena, key_field, &word, member(entry, key_field->offset));
+    if (!error && !is_canonical(key_field, key)) error = "expected an integer in plain digits as the key";
     if (error) return fail(reader, &entry_at, error);
     if (!read_value(reader, value_field, member(entry, value_field->offset), value, &entry_at)) return false;
     entries[count++] = entry;

@@ -136,6 +136,10 @@ static void write_real(json_writer *writer, double value, bool is_float) {
     json_write_text(writer, isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity");
     return;
   }
+  if (value == 0 && signbit(value)) { /* who reads "-0" may take it for the integer 0 */
+    json_write_raw(writer, "-0.0", 4);
+    return;
+  }
   char text[40];
   int length = 0;
   int most = is_float ? 9 : 17;
@@ -288,6 +292,10 @@ static bool is_present(const ProtobufCMessage *message, const ProtobufCFieldDesc
 
 static void write_message(json_writer *writer, const ProtobufCMessage *message, int depth) {
   if (depth > DEPTH_MAX) writer->failed = true;
+  if (!message) { /* the value of a map's entry that the wire left out, as it may a default */
+    json_write_raw(writer, "{}", 2);
+    return;
+  }
   if (json_time_is(message->descriptor)) {
     char text[JSON_TIME_SIZE] = "";
     if (!json_time_write(message, text)) writer->failed = true;

@@ -2,17 +2,23 @@
  *
  * Settings: STORE_DATA_DIR (default .store), STORE_GATEWAY_HOST (127.0.0.1), STORE_GATEWAY_HTTP_PORT (8000), and for
  * each service STORE_<NAME>_HTTP_PORT and STORE_<NAME>_ADDRESS (by default the ports in its .proto); 0: any free port.
- * The log's line "listening" has the ports. */
+ * The log's line "listening" has the ports. And those of process/tracing.h. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "gateway/server.h"
+#include "process/tracing.h"
 #include "rpc/process.h"
 #include "rpc/settings.h"
 
-enum { HTTP_PORT = 8000, SPANS_KEPT = 4096, DRAIN_MS = 20000 };
+enum {
+  HTTP_PORT = 8000,
+  DRAIN_MS = 20000,
+  ATTEMPTS = 8, /* with backoff about 1.5 s: a service's restart, for calls that may be sent again */
+};
 
 static const char NAME[] = "store-gateway";
 
@@ -21,10 +27,12 @@ typedef struct process {
   rpc_clock *clock;
   rpc_random random;
   metrics_registry *metrics;
-  trace_recorder *traces;
+  tracing tracing;
   log_sink *log;
   gateway_backend backends[GATEWAY_BACKENDS_MAX];
   size_t backend_count;
+  gateway_replica replicas[GATEWAY_REPLICAS_MAX];
+  size_t replica_count;
 } process;
 
 static void check(const process *self, bool ok, const char *what) {
@@ -32,6 +40,14 @@ static void check(const process *self, bool ok, const char *what) {
   if (self->log) log_at(self->log, LOG_ERROR, "cannot start", LOG_TEXT("error", what));
   if (!self->log) fprintf(stderr, "%s: %s\n", NAME, what);
   exit(EXIT_FAILURE);
+}
+
+/* Each client is a descriptor: as many as the process may have. */
+static void raise_descriptor_limit(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static uint16_t port_setting(const char *name, uint16_t fallback) {
@@ -46,35 +62,68 @@ static bool is_known(const process *self, const char *name) {
   return false;
 }
 
+/* urls: of one process or, comma-separated, of several that calls are shared among. */
+static rpc_client *connect_to(process *self, const char *service, const char *urls) {
+  rpc_status status;
+  rpc_transport *transport = rpc_transport_create_nng(urls, &status);
+  check(self, transport, status.message);
+  rpc_client *client = rpc_client_create(&(rpc_client_config){.target = service,
+                                                              .transport = transport,
+                                                              .clock = self->clock,
+                                                              .max_attempts = ATTEMPTS,
+                                                              .random = &self->random,
+                                                              .metrics = self->metrics,
+                                                              .traces = self->tracing.recorder});
+  check(self, client, "out of memory");
+  return client;
+}
+
+/* Where there are several processes each gets a client of its own. */
+static void add_replicas(process *self, const gateway_backend *backend, const char *urls) {
+  size_t length;
+  for (const char *at = urls; *at; at += length + (at[length] == ',')) {
+    char url[512];
+    length = strcspn(at, ",");
+    check(self, self->replica_count < GATEWAY_REPLICAS_MAX && length < sizeof url, "too many addresses");
+    snprintf(url, sizeof url, "%.*s", (int)length, at);
+    rpc_client *client = strchr(urls, ',') ? connect_to(self, backend->name, url) : backend->client;
+    self->replicas[self->replica_count++] = (gateway_replica){backend->name, client};
+  }
+}
+
 static void add_backend(process *self, const api_service *service) {
   char variable[64], fallback[64];
   snprintf(fallback, sizeof fallback, "tcp://127.0.0.1:%u", service->rpc_port);
-  const char *address = settings_text(settings_name(variable, service->name, "ADDRESS"), fallback);
+  const char *urls = settings_text(settings_name(variable, service->name, "ADDRESS"), fallback);
   check(self, self->backend_count < GATEWAY_BACKENDS_MAX, "too many services");
-  rpc_status status;
-  rpc_transport *transport = rpc_transport_create_nng(address, &status);
-  check(self, transport, status.message);
-  rpc_client *client = rpc_client_create(&(rpc_client_config){.target = service->name,
-                                                              .transport = transport,
-                                                              .clock = self->clock,
-                                                              .random = &self->random,
-                                                              .metrics = self->metrics,
-                                                              .traces = self->traces});
-  check(self, client, "out of memory");
-  self->backends[self->backend_count++] =
-      (gateway_backend){service->name, client, port_setting(service->name, service->http_port)};
+  gateway_backend *backend = &self->backends[self->backend_count++];
+  *backend = (gateway_backend){service->name, connect_to(self, service->name, urls),
+                               port_setting(service->name, service->http_port)};
+  add_replicas(self, backend, urls);
+}
+
+static void destroy_clients(process *self) {
+  for (size_t i = 0; i < self->replica_count; i++) {
+    bool is_own = true;
+    for (size_t b = 0; b < self->backend_count; b++)
+      is_own = is_own && self->backends[b].client != self->replicas[i].client;
+    if (is_own) rpc_client_destroy(self->replicas[i].client);
+  }
+  for (size_t i = 0; i < self->backend_count; i++) rpc_client_destroy(self->backends[i].client);
 }
 
 static void open_process(process *self) {
-  self->log = log_open("gateway", NULL, LOG_INFO);
+  static const char *const levels[] = {
+      [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn", [LOG_ERROR] = "error", NULL};
+  self->log = log_open("gateway", NULL, (log_level)settings_choice("STORE_LOG_LEVEL", LOG_INFO, levels));
   check(self, self->log, strerror(errno));
   rpc_status claimed = process_claim(self->data_dir, NAME);
   check(self, claimed.code == RPC_OK, claimed.message);
   rpc_random_init(&self->random, 0);
   self->clock = rpc_clock_create();
   self->metrics = metrics_registry_create();
-  self->traces = trace_recorder_create("gateway", SPANS_KEPT);
-  check(self, self->clock && self->metrics && self->traces, "out of memory");
+  bool is_traced = self->metrics && tracing_open(&self->tracing, "gateway", self->metrics);
+  check(self, self->clock && is_traced, "out of memory");
   for (size_t i = 0; i < api_service_count; i++) {
     const char *name = api_services[i]->name;
     if (name[0] != '\0' && !is_known(self, name)) add_backend(self, api_services[i]);
@@ -92,7 +141,7 @@ static void log_ports(const process *self, const gateway *server) {
 
 static void close_process(process *self) {
   rpc_clock_destroy(self->clock);
-  trace_recorder_destroy(self->traces);
+  tracing_close(&self->tracing);
   metrics_registry_destroy(self->metrics);
   log_close(self->log);
   process_release(self->data_dir, NAME);
@@ -102,6 +151,8 @@ int main(void) {
   process self = {.data_dir = settings_data_dir()};
   const char *host = settings_text("STORE_GATEWAY_HOST", "127.0.0.1");
   uint16_t port = port_setting("gateway", HTTP_PORT);
+  uint32_t max_in_flight = (uint32_t)settings_integer("STORE_MAX_IN_FLIGHT", 16384, 1, 1000000);
+  raise_descriptor_limit();
   process_block_signals();
   open_process(&self);
 
@@ -110,11 +161,14 @@ int main(void) {
                                                      .port = port,
                                                      .backends = self.backends,
                                                      .backend_count = self.backend_count,
+                                                     .replicas = self.replicas,
+                                                     .replica_count = self.replica_count,
                                                      .clock = self.clock,
                                                      .random = &self.random,
                                                      .metrics = self.metrics,
-                                                     .traces = self.traces,
-                                                     .log = self.log},
+                                                     .traces = self.tracing.recorder,
+                                                     .log = self.log,
+                                                     .max_in_flight = max_in_flight},
                                    &status);
   check(&self, server, status.message);
   log_ports(&self, server);
@@ -122,7 +176,7 @@ int main(void) {
 
   log_write(self.log, LOG_INFO, "draining", NULL, 0);
   bool is_drained = gateway_stop(server, DRAIN_MS);
-  for (size_t i = 0; i < self.backend_count; i++) rpc_client_destroy(self.backends[i].client);
+  destroy_clients(&self);
   gateway_destroy(server);
   log_write(self.log, is_drained ? LOG_INFO : LOG_WARN, is_drained ? "stopped" : "stopped with requests unanswered",
             NULL, 0);

@@ -181,7 +181,7 @@ bool routes_match(const routes *table, const char *method, size_t method_length,
                   rpc_arena *arena, route_match *match, rpc_status *status) {
   *match = (route_match){.route = NULL};
   *status = rpc_status_ok();
-  route_segment segments[ROUTE_SEGMENTS_MAX];
+  route_segment segments[ROUTE_SEGMENTS_MAX] = {{NULL, 0, false}};
   size_t count;
   if (!split(path, path_length, segments, &count)) return true;
   bool is_head = is_method("HEAD", method, method_length);

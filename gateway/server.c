@@ -23,7 +23,7 @@ enum {
   SERVICES_MAX = 256,
   DEFAULT_BODY = 1024 * 1024,
   DEFAULT_IN_FLIGHT = 16384,
-  DEFAULT_CONNECTIONS = 4096,
+  DEFAULT_CONNECTIONS = 16384,
   DEFAULT_REQUEST_TIMEOUT_MS = 20000,
   BODY_GRACE = 4,          /* h2o reads bodies that many times too long, so that their 413 is read too */
   SEND_TIMEOUT_MS = 30000, /* for a client to take what it was sent */
@@ -188,11 +188,14 @@ static int open_port(const struct addrinfo *address) {
 }
 
 static uint16_t bound_port(int fd) {
-  struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+  union {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+  } address = {.v6 = {.sin6_family = AF_UNSPEC}};
   socklen_t size = sizeof address;
-  if (getsockname(fd, (struct sockaddr *)&address, &size) != 0) return 0;
-  if (address.ss_family == AF_INET6) return ntohs(((struct sockaddr_in6 *)(void *)&address)->sin6_port);
-  return ntohs(((struct sockaddr_in *)(void *)&address)->sin_port);
+  if (getsockname(fd, &address.any, &size) != 0) return 0;
+  return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
 }
 
 static rpc_status listen_on(gateway_listener *listener, const char *host, uint16_t port) {
@@ -278,6 +281,17 @@ static void define_metrics(gateway *server) {
   pages_init(server);
 }
 
+static void take_replicas(gateway *server) {
+  gateway_config *config = &server->config;
+  bool are_given = config->replicas != NULL;
+  if (!are_given) config->replica_count = config->backend_count;
+  for (size_t i = 0; i < config->replica_count; i++) {
+    const gateway_backend *backend = &server->backends[i];
+    server->replicas[i] = are_given ? config->replicas[i] : (gateway_replica){backend->name, backend->client};
+  }
+  config->replicas = server->replicas;
+}
+
 static void configure(gateway *server) {
   gateway_config *config = &server->config;
   if (!config->host) config->host = "127.0.0.1";
@@ -290,8 +304,9 @@ static void configure(gateway *server) {
       config->max_connections > limit.rlim_cur - DESCRIPTORS_SPARED) {
     config->max_connections = (uint32_t)(limit.rlim_cur - DESCRIPTORS_SPARED);
   }
-  memcpy(server->backends, config->backends, config->backend_count * sizeof *config->backends);
+  for (size_t i = 0; i < config->backend_count; i++) server->backends[i] = config->backends[i];
   config->backends = server->backends;
+  take_replicas(server);
   server->started_us = rpc_clock_now_us(config->clock);
   h2o_config_init(&server->h2o_config);
   server->h2o_config.server_name = h2o_iovec_init(H2O_STRLIT("store-gateway"));
@@ -310,7 +325,8 @@ static void free_listeners(gateway *server) {
 
 gateway *gateway_create(const gateway_config *config, rpc_status *status) {
   *status = rpc_status_error(RPC_RESOURCE_EXHAUSTED, "", "no memory or no threads");
-  gateway *server = config->backend_count <= GATEWAY_BACKENDS_MAX ? calloc(1, sizeof *server) : NULL;
+  bool fits = config->backend_count <= GATEWAY_BACKENDS_MAX && config->replica_count <= GATEWAY_REPLICAS_MAX;
+  gateway *server = fits ? calloc(1, sizeof *server) : NULL;
   if (!server) return NULL;
   server->config = *config;
   configure(server);

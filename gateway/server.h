@@ -1,5 +1,5 @@
 /* The HTTP side of the store: one event loop, a listener for all services and one for each, requests turned into RPC
- * calls by the generated table, and a few pages of the gateway's own (/, /health, /metrics, /openapi.json). HTTP/1.1
+ * calls by the generated table, and a few pages of the gateway's own (pages.c). HTTP/1.1
  * and HTTP/2 (prior knowledge or upgrade) in cleartext. Made by main, and by tests. */
 #pragma once
 
@@ -16,7 +16,7 @@
 #include "telemetry/metrics.h"
 #include "telemetry/trace.h"
 
-enum { GATEWAY_BACKENDS_MAX = 16 };
+enum { GATEWAY_BACKENDS_MAX = 16, GATEWAY_REPLICAS_MAX = 64 };
 
 /* A process behind the gateway, and how it is reached. */
 typedef struct gateway_backend {
@@ -25,12 +25,20 @@ typedef struct gateway_backend {
   uint16_t http_port; /* of the listener for this backend alone; 0: any free one */
 } gateway_backend;
 
+/* One process of a service that may have several, for what each has of its own: metrics and traces. */
+typedef struct gateway_replica {
+  const char *service; /* a backend's name */
+  rpc_client *client;  /* to this process alone */
+} gateway_replica;
+
 /* Pointers outlive the gateway. */
 typedef struct gateway_config {
   const char *host;                /* address to listen on; NULL: "127.0.0.1" */
   uint16_t port;                   /* of the listener for all services; 0: any free one */
   const gateway_backend *backends; /* copied */
   size_t backend_count;
+  const gateway_replica *replicas; /* copied; NULL: each backend is one process */
+  size_t replica_count;
   rpc_clock *clock;
   rpc_random *random; /* for correlation ids */
   metrics_registry *metrics;
@@ -38,7 +46,8 @@ typedef struct gateway_config {
   log_sink *log;               /* may be NULL */
   size_t max_body;             /* bytes of a request's body, past which it is refused with 413; 0: 1 MiB */
   uint32_t max_in_flight;      /* requests being answered, past which one is refused with 429; 0: 16384 */
-  uint32_t max_connections;    /* past which no more are accepted until one ends; 0: 4096 */
+  uint32_t max_connections;    /* past which no more are accepted until one ends; 0: 16384. Never more
+                                  than the process may have descriptors for */
   uint32_t request_timeout_ms; /* for a request to arrive, and for an idle connection; 0: 20000 */
 } gateway_config;
 

@@ -59,16 +59,31 @@ static bool read_path(json_reader *reader, ProtobufCMessage *message, const rout
   return true;
 }
 
+/* Whether two paths lead to the same field, or one to a part of the other, whichever way their names are written. */
+static bool overlap(const ProtobufCMessageDescriptor *descriptor, const char *a, const char *b) {
+  for (;;) {
+    size_t a_length = strcspn(a, "."), b_length = strcspn(b, ".");
+    const ProtobufCFieldDescriptor *field = json_find_field(descriptor, a, a_length);
+    if (!field || json_find_field(descriptor, b, b_length) != field) return false;
+    if (a[a_length] == '\0' || b[b_length] == '\0') return true;
+    if (field->type != PROTOBUF_C_TYPE_MESSAGE) return false;
+    descriptor = field->descriptor;
+    a += a_length + 1;
+    b += b_length + 1;
+  }
+}
+
 /* Whether path or body have given the field that a query parameter names. */
 static bool is_taken(const route_match *match, const char *name) {
   const route *entry = match->route;
+  const ProtobufCMessageDescriptor *input = entry->method->input;
   for (size_t i = 0; i < entry->segment_count; i++) {
     const route_segment *segment = &entry->segments[i];
-    if (segment->is_variable && strlen(name) == segment->length && memcmp(name, segment->text, segment->length) == 0) {
-      return true;
-    }
+    char variable[sizeof((rpc_status *)0)->field];
+    snprintf(variable, sizeof variable, "%.*s", (int)segment->length, segment->text);
+    if (segment->is_variable && overlap(input, variable, name)) return true;
   }
-  return strcmp(entry->api->body, name) == 0;
+  return overlap(input, entry->api->body, name);
 }
 
 static bool is_singular(const ProtobufCMessageDescriptor *descriptor, const char *name) {
@@ -87,8 +102,9 @@ static bool read_parameter(json_reader *reader, ProtobufCMessage *message, const
   const char *equals = memchr(text, '=', length);
   size_t name_length = equals ? (size_t)(equals - text) : length;
   char *name = routes_decode(reader->arena, text, name_length, true);
-  if (!name) {
-    reader->status = rpc_status_invalid("query", "not well-formed percent-encoded UTF-8");
+  if (!name || !*name) {
+    reader->status =
+        rpc_status_invalid("query", name ? "a parameter has no name" : "not well-formed percent-encoded UTF-8");
     return false;
   }
   char *value = equals ? routes_decode(reader->arena, equals + 1, length - name_length - 1, true) : "";
@@ -97,7 +113,7 @@ static bool read_parameter(json_reader *reader, ProtobufCMessage *message, const
   if (strcmp(match->route->api->body, "*") == 0) error = "this method takes no query parameters";
   if (is_taken(match, name)) error = "given twice";
   for (size_t i = 0; i < *seen_count && !error; i++) {
-    if (strcmp(seen[i], name) == 0 && is_singular(message->descriptor, name)) error = "given twice";
+    if (overlap(message->descriptor, seen[i], name) && is_singular(message->descriptor, name)) error = "given twice";
   }
   if (*seen_count == QUERY_PARAMETERS_MAX) error = "too many query parameters";
   if (error) {
@@ -112,6 +128,7 @@ static bool read_query(json_reader *reader, ProtobufCMessage *message, const rou
                        const transcode_request *request) {
   const char *seen[QUERY_PARAMETERS_MAX];
   size_t seen_count = 0;
+  if (request->query_length == 0) return true;
   const char *at = request->query, *end = request->query + request->query_length;
   while (at < end) {
     const char *ampersand = memchr(at, '&', (size_t)(end - at));

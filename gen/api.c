@@ -8,6 +8,7 @@
 #include "google/protobuf/descriptor.pb-c.h"
 #include "rpc/v1/options.pb-c.h"
 #include "rpc/v1/reflection.pb-c.h"
+#include "rpc/v1/traces.pb-c.h"
 #include "google/protobuf/timestamp.pb-c.h"
 #include "store/v1/inventory.pb-c.h"
 #include "store/v1/order.pb-c.h"
@@ -73,6 +74,27 @@ const api_service api_rpc_v1_reflection = {
     .ws_port = 0,
     .http_port = 0,
     .methods = rpc_v1_reflection_methods,
+    .method_count = 1,
+};
+
+static const api_method rpc_v1_traces_methods[] = {
+    {
+        .name = "/rpc.v1.Traces/GetTrace",
+        .input = &rpc__v1__get_trace_request__descriptor,
+        .output = &rpc__v1__get_trace_response__descriptor,
+        .idempotent = true,
+        .no_side_effects = true,
+        .routes = NULL,
+        .route_count = 0,
+    },
+};
+const api_service api_rpc_v1_traces = {
+    .full_name = "rpc.v1.Traces",
+    .name = "",
+    .rpc_port = 0,
+    .ws_port = 0,
+    .http_port = 0,
+    .methods = rpc_v1_traces_methods,
     .method_count = 1,
 };
 
@@ -284,17 +306,19 @@ const api_service *const api_services[] = {
     &api_rpc_v1_health,
     &api_rpc_v1_metrics,
     &api_rpc_v1_reflection,
+    &api_rpc_v1_traces,
     &api_store_v1_inventory_service,
     &api_store_v1_order_service,
     &api_store_v1_payment_service,
     NULL,
 };
-const size_t api_service_count = 6;
+const size_t api_service_count = 7;
 
 const ProtobufCMessageDescriptor *const api_map_entries[] = {
     &rpc__v1__error_detail__metadata_entry__descriptor,
     &rpc__v1__request__metadata_entry__descriptor,
     &rpc__v1__response__metadata_entry__descriptor,
+    &rpc__v1__span__attributes_entry__descriptor,
     NULL,
 };
-const size_t api_map_entry_count = 3;
+const size_t api_map_entry_count = 4;

@@ -33,6 +33,7 @@ typedef struct api_service {
 extern const api_service api_rpc_v1_health;
 extern const api_service api_rpc_v1_metrics;
 extern const api_service api_rpc_v1_reflection;
+extern const api_service api_rpc_v1_traces;
 extern const api_service api_store_v1_inventory_service;
 extern const api_service api_store_v1_order_service;
 extern const api_service api_store_v1_payment_service;

@@ -42,7 +42,8 @@ typedef struct runner_door_config {
   const runner_door_target *targets;
   size_t target_count;
   uint32_t timeout_ms;    /* of one call */
-  uint32_t max_in_flight; /* calls; past it the answer is RESOURCE_EXHAUSTED at once */
+  uint32_t max_in_flight; /* calls of door_gateway; past it the answer is RESOURCE_EXHAUSTED at once. door_rpc has the
+                             bound of its clients */
   rpc_clock *clock;       /* outlives the door, like random */
   rpc_random *random;
 } runner_door_config;

@@ -1,15 +1,21 @@
-/* The REST door: one thread drives all transfers with libcurl's multi interface over kept connections, HTTP/1.1. A
- * method's route and its messages' descriptors say what to send, so no endpoint is coded here. */
+/* The REST door: one thread drives all transfers with libcurl's multi interface over kept connections, HTTP/1.1. epoll
+ * tells which sockets have something (curl_multi_poll looks at each of thousands every time). A method's route and its
+ * messages' descriptors say what to send, so no endpoint is coded here. */
 #include <curl/curl.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "runner/door.h"
 #include "runner/json.h"
 #include "runner/rest.h"
 
-enum { MAX_TARGETS = 8, POLL_MS = 1000, MAX_ANSWER = 16 << 20 };
+enum { MAX_TARGETS = 8, EVENTS = 256, MAX_ANSWER = 16 << 20 };
 
 typedef struct rest_exchange rest_exchange;
 
@@ -19,6 +25,8 @@ typedef struct gateway_door {
   size_t target_count;
   uint32_t timeout_ms, max_in_flight;
   CURLM *multi;
+  int epoll, wakeup;    /* wakeup: an eventfd, for the thread to look at what is below */
+  int64_t timer_due_ms; /* when libcurl wants to be called; -1: not at all */
   pthread_t thread;
 
   pthread_mutex_t lock;
@@ -204,13 +212,71 @@ static void end_finished(gateway_door *door) {
   }
 }
 
+static int64_t now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* libcurl says what it waits for on a socket. known: what curl_multi_assign left there. */
+static int watch_socket(CURL *easy, curl_socket_t socket, int what, void *arg, void *known) {
+  (void)easy;
+  gateway_door *door = arg;
+  struct epoll_event event = {.data.fd = socket};
+  if (what & CURL_POLL_IN) event.events |= EPOLLIN;
+  if (what & CURL_POLL_OUT) event.events |= EPOLLOUT;
+  if (what == CURL_POLL_REMOVE) {
+    epoll_ctl(door->epoll, EPOLL_CTL_DEL, socket, NULL);
+  } else if (known != NULL) {
+    epoll_ctl(door->epoll, EPOLL_CTL_MOD, socket, &event);
+  } else {
+    epoll_ctl(door->epoll, EPOLL_CTL_ADD, socket, &event);
+    curl_multi_assign(door->multi, socket, door);
+  }
+  return 0;
+}
+
+static int set_timer(CURLM *multi, long timeout_ms, void *arg) {
+  (void)multi;
+  gateway_door *door = arg;
+  door->timer_due_ms = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+  return 0;
+}
+
+static void wake_up(gateway_door *door) {
+  uint64_t one = 1;
+  while (write(door->wakeup, &one, sizeof one) < 0 && errno == EINTR) continue;
+}
+
+/* Waits for sockets, the timer or wake_up, and lets libcurl do what there is to do. */
+static void turn(gateway_door *door) {
+  struct epoll_event events[EVENTS];
+  int64_t wait_ms = door->timer_due_ms < 0 ? -1 : door->timer_due_ms - now_ms();
+  int count = epoll_wait(door->epoll, events, EVENTS, door->timer_due_ms >= 0 && wait_ms < 0 ? 0 : (int)wait_ms);
+  int running;
+  for (int i = 0; i < count; i++) {
+    uint64_t ignored;
+    if (events[i].data.fd == door->wakeup) {
+      if (read(door->wakeup, &ignored, sizeof ignored) < 0) continue;
+    } else {
+      int flags = 0;
+      if (events[i].events & EPOLLIN) flags |= CURL_CSELECT_IN;
+      if (events[i].events & EPOLLOUT) flags |= CURL_CSELECT_OUT;
+      if (events[i].events & (EPOLLERR | EPOLLHUP)) flags |= CURL_CSELECT_ERR;
+      curl_multi_socket_action(door->multi, events[i].data.fd, flags, &running);
+    }
+  }
+  if (door->timer_due_ms >= 0 && now_ms() >= door->timer_due_ms) {
+    door->timer_due_ms = -1;
+    curl_multi_socket_action(door->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+  }
+}
+
 static void *drive(void *arg) {
   gateway_door *door = arg;
   while (!begin_pending(door)) {
-    int running;
-    curl_multi_perform(door->multi, &running);
+    turn(door);
     end_finished(door);
-    curl_multi_poll(door->multi, NULL, 0, POLL_MS, NULL);
   }
   rpc_status status = rpc_status_error(RPC_CANCELLED, "", "the door is closed");
   while (door->running != NULL) {
@@ -285,7 +351,7 @@ static void call(runner_door *super, const api_method *method, const ProtobufCMe
   }
   pthread_mutex_unlock(&door->lock);
   if (full) goto refuse;
-  curl_multi_wakeup(door->multi);
+  wake_up(door);
   return;
 
 refuse:
@@ -296,6 +362,8 @@ refuse:
 static void free_door(gateway_door *door) {
   for (size_t i = 0; i < door->target_count; i++) free((char *)(uintptr_t)door->targets[i].address);
   if (door->multi != NULL) curl_multi_cleanup(door->multi);
+  if (door->epoll >= 0) close(door->epoll);
+  if (door->wakeup >= 0) close(door->wakeup);
   pthread_mutex_destroy(&door->lock);
   free(door);
 }
@@ -305,9 +373,24 @@ static void destroy(runner_door *super) {
   pthread_mutex_lock(&door->lock);
   door->stopping = true;
   pthread_mutex_unlock(&door->lock);
-  curl_multi_wakeup(door->multi);
+  wake_up(door);
   pthread_join(door->thread, NULL);
   free_door(door);
+}
+
+static bool open_multi(gateway_door *door) {
+  door->multi = curl_multi_init();
+  door->epoll = epoll_create1(EPOLL_CLOEXEC);
+  door->wakeup = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (door->multi == NULL || door->epoll < 0 || door->wakeup < 0) return false;
+  door->timer_due_ms = -1;
+  curl_multi_setopt(door->multi, CURLMOPT_MAXCONNECTS, (long)door->max_in_flight);
+  curl_multi_setopt(door->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
+  curl_multi_setopt(door->multi, CURLMOPT_SOCKETDATA, door);
+  curl_multi_setopt(door->multi, CURLMOPT_TIMERFUNCTION, set_timer);
+  curl_multi_setopt(door->multi, CURLMOPT_TIMERDATA, door);
+  struct epoll_event event = {.events = EPOLLIN, .data.fd = door->wakeup};
+  return epoll_ctl(door->epoll, EPOLL_CTL_ADD, door->wakeup, &event) == 0;
 }
 
 runner_door *runner_door_create_gateway(const runner_door_config *config, rpc_status *status) {
@@ -316,6 +399,7 @@ runner_door *runner_door_create_gateway(const runner_door_config *config, rpc_st
   door->super = (runner_door){.call = call, .destroy = destroy};
   door->timeout_ms = config->timeout_ms;
   door->max_in_flight = config->max_in_flight;
+  door->epoll = door->wakeup = -1;
   pthread_mutex_init(&door->lock, NULL);
   for (; door->target_count < config->target_count; door->target_count++) {
     runner_door_target *target = &door->targets[door->target_count];
@@ -323,9 +407,7 @@ runner_door *runner_door_create_gateway(const runner_door_config *config, rpc_st
     target->address = strdup(config->targets[door->target_count].address);
     if (target->address == NULL) goto no_memory;
   }
-  door->multi = curl_multi_init();
-  if (door->multi == NULL) goto no_memory;
-  curl_multi_setopt(door->multi, CURLMOPT_MAXCONNECTS, (long)config->max_in_flight);
+  if (!open_multi(door)) goto no_memory;
   if (pthread_create(&door->thread, NULL, drive, door) != 0) goto no_memory;
   return &door->super;
 

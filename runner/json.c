@@ -108,14 +108,17 @@ static bool read_value(const json_t *json, const ProtobufCFieldDescriptor *field
       return text != NULL;
     }
     case PROTOBUF_C_TYPE_INT32:
+      if (!json_is_integer(json)) return false; /* and nothing is written: members of a oneof share their memory */
       *(int32_t *)value = (int32_t)json_integer_value(json);
-      return json_is_integer(json);
+      return true;
     case PROTOBUF_C_TYPE_DOUBLE:
+      if (!json_is_number(json)) return false;
       *(double *)value = json_number_value(json);
-      return json_is_number(json);
+      return true;
     case PROTOBUF_C_TYPE_BOOL:
+      if (!json_is_boolean(json)) return false;
       *(protobuf_c_boolean *)value = json_is_true(json);
-      return json_is_boolean(json);
+      return true;
     case PROTOBUF_C_TYPE_MESSAGE: {
       ProtobufCMessage *message = read_message(json, field->descriptor, arena, depth + 1);
       if (message != NULL) *(ProtobufCMessage **)value = message;

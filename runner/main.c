@@ -9,6 +9,8 @@
 #include "rpc/clock.h"
 #include "rpc/process.h"
 #include "rpc/random.h"
+#include "runner/audit.h"
+#include "runner/call.h"
 #include "runner/health.h"
 #include "runner/options.h"
 #include "runner/run.h"
@@ -38,10 +40,21 @@ static int health(const runner_options *options, rpc_clock *clock, rpc_random *r
                            given ? (size_t)options->address_count : RUNNER_SERVICES, clock, random);
 }
 
+static int audit(const runner_options *options, rpc_clock *clock, rpc_random *random) {
+  (void)clock, (void)random;
+  int worst = options->address_count > 0 ? 0 : EXIT_USAGE;
+  if (worst != 0) fputs("store-runner: audit takes the files to check (see --help)\n", stderr);
+  for (int i = 0; i < options->address_count; i++) {
+    int code = runner_audit_run(options->addresses[i], stdout);
+    if (code > worst) worst = code;
+  }
+  return worst;
+}
+
 static const struct {
   const char *name;
   int (*run)(const runner_options *options, rpc_clock *clock, rpc_random *random);
-} commands[] = {{"run", runner_run}, {"verify", verify}, {"health", health}, {"help", help}};
+} commands[] = {{"run", runner_run}, {"verify", verify}, {"health", health}, {"audit", audit}, {"help", help}};
 
 /* Each order in flight may have a connection. */
 static void raise_descriptor_limit(void) {
@@ -52,9 +65,10 @@ static void raise_descriptor_limit(void) {
 }
 
 int main(int argc, char **argv) {
-  runner_options options;
+  bool by_reflection = argc > 1 && runner_call_is_command(argv[1]); /* these have arguments of their own */
+  runner_options options = {.command = ""};
   char error[512];
-  if (!runner_options_parse(&options, argc, argv, error, sizeof error)) {
+  if (!by_reflection && !runner_options_parse(&options, argc, argv, error, sizeof error)) {
     fprintf(stderr, "store-runner: %s\n", error);
     return EXIT_USAGE;
   }
@@ -69,6 +83,7 @@ int main(int argc, char **argv) {
   for (size_t i = 0; i < sizeof commands / sizeof commands[0] && clock != NULL; i++) {
     if (strcmp(commands[i].name, options.command) == 0) code = commands[i].run(&options, clock, &random);
   }
+  if (by_reflection && clock != NULL) code = runner_call_main(argc, argv, clock, &random);
   rpc_clock_destroy(clock);
   curl_global_cleanup();
   return code;

@@ -78,6 +78,10 @@ static const struct {
     {"run", "place orders and report (the default)"},
     {"verify", "check that orders, payments, reservations and stock add up; 1: they do not, 2: unreadable"},
     {"health", "exit with 0 when the services at these addresses (default: all) are SERVING, else with 1"},
+    {"audit", "check the chains of these audit logs; 1: lines were edited, removed or inserted, 2: unreadable"},
+    {"list", "what an RPC address answers, by reflection, as JSON (these three: store-runner call --help)"},
+    {"describe", "a service, method, message or enum of it"},
+    {"call", "call any method of it with a request in JSON"},
     {"help", "print this"},
 };
 
@@ -211,7 +215,7 @@ static bool read_arguments(runner_options *options, int argc, char **argv, char 
       if (!read_flag(options, argc, argv, &i, error, error_size)) return false;
     } else if (i == 1 && find_command(argv[i])) {
       options->command = argv[i];
-    } else if (strcmp(options->command, "health") == 0) {
+    } else if (strcmp(options->command, "health") == 0 || strcmp(options->command, "audit") == 0) {
       options->addresses = &argv[i]; /* all that follows */
       options->address_count = argc - i;
       return true;

@@ -23,7 +23,7 @@ typedef struct runner_service_options {
 
 /* Texts belong to argv, the environment, or this struct. */
 typedef struct runner_options {
-  const char *command; /* run, verify, health or help */
+  const char *command; /* run, verify, health, audit or help */
   const char *mode;    /* gateway or rpc */
   int64_t num_orders;
   int64_t concurrency;
@@ -37,7 +37,7 @@ typedef struct runner_options {
   const char *gateway_url; /* one for all services; empty: http://gateway_host:port of each */
   const char *gateway_host;
   runner_service_options services[RUNNER_SERVICES];
-  char **addresses; /* what follows `health`; the default addresses where there is none */
+  char **addresses; /* what follows `health` (none: the default addresses), or the files after `audit` */
   int address_count;
 } runner_options;
 

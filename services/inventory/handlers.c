@@ -36,7 +36,8 @@ static inventory_write *new_write(inventory_service *service, rpc_call *call,
   return write;
 }
 
-static void queue_write(inventory_write *write) {
+static void queue_write(void *arg) {
+  inventory_write *write = arg;
   write->now_ms = rpc_clock_unix_ms(write->service->config.clock);
   storage_write(write->service->db, &write->job);
 }
@@ -52,6 +53,11 @@ static void step_passed(void *arg, bool refused, double roll) {
 static void step_failed(void *arg, const rpc_status *status) {
   inventory_write *write = arg;
   idempotency_finish(write->service->keys, write->call, NULL, status);
+}
+
+static void reserve_new(void *arg) {
+  inventory_write *write = arg;
+  simulation_run(write->service->sim, SIMULATION_RESERVE, write->call, step_passed, step_failed, write);
 }
 
 static void write_done(storage_job *job, const rpc_status *status) {
@@ -109,8 +115,7 @@ static void reserve_inventory(void *self, rpc_call *call, const Store__V1__Reser
                      service->config.random);
   strcpy(reservation->order_id, request->order_id);
   strcpy(reservation->correlation_id, rpc_call_correlation_id(call));
-  if (idempotency_begin(service->keys, call, &request->base) != IDEMPOTENCY_NEW) return;
-  simulation_run(service->sim, SIMULATION_RESERVE, call, step_passed, step_failed, write);
+  idempotency_begin(service->keys, call, &request->base, reserve_new, write);
 }
 
 /* --- ConfirmReservation, ReleaseReservation --- */
@@ -153,17 +158,19 @@ static void restock_product(void *self, rpc_call *call, const Store__V1__Restock
     return;
   }
   inventory_write *write = new_write(service, call, inventory_run_restock, write_done);
-  if (!write || idempotency_begin(service->keys, call, &request->base) != IDEMPOTENCY_NEW) return;
+  if (!write) return;
   write->product_id = request->product_id;
   write->quantity = request->quantity;
-  queue_write(write);
+  idempotency_begin(service->keys, call, &request->base, queue_write, write);
 }
 
 /* --- reads --- */
 
-/* A read on its way; on its handler's stack. */
+/* A read on its way; in its call's arena. */
 typedef struct stock_query {
-  rpc_arena *arena;
+  storage_job job; /* first: run and done get it back as their query */
+  rpc_call *call;
+  rpc_arena *arena;   /* the call's */
   const char *id;     /* of the product or reservation asked for, or page_token */
   const char *filter; /* status */
   size_t max;         /* rows of a page */
@@ -175,15 +182,28 @@ static rpc_status give(stock_query *query, const ProtobufCMessage *response) {
   return response ? rpc_status_ok() : inventory_out_of_memory();
 }
 
-static void answer_query(inventory_service *service, rpc_call *call, stock_query *query, rpc_status status,
-                         rpc_status (*read)(void *arg, storage_tx *tx)) {
-  query->arena = rpc_call_arena(call);
-  if (status.code == RPC_OK) status = storage_read(service->db, read, query);
-  if (status.code == RPC_OK) {
-    rpc_call_reply(call, query->response);
+static void query_done(storage_job *job, const rpc_status *status) {
+  stock_query *query = (stock_query *)job;
+  if (status->code == RPC_OK) {
+    rpc_call_reply(query->call, query->response);
   } else {
-    rpc_call_fail(call, &status);
+    rpc_call_fail(query->call, status);
   }
+}
+
+static void answer_query(inventory_service *service, rpc_call *call, const stock_query *asked, rpc_status status,
+                         rpc_status (*read)(storage_job *job, storage_tx *tx)) {
+  stock_query *query = rpc_arena_alloc(rpc_call_arena(call), sizeof *query);
+  if (!query) status = inventory_out_of_memory();
+  if (status.code != RPC_OK) {
+    rpc_call_fail(call, &status);
+    return;
+  }
+  *query = *asked;
+  query->call = call;
+  query->arena = rpc_call_arena(call);
+  query->job = (storage_job){.run = read, .done = query_done};
+  storage_read(service->db, &query->job);
 }
 
 static rpc_status check_page(int32_t page_size, const char *page_token, size_t *max) {
@@ -194,8 +214,8 @@ static rpc_status check_page(int32_t page_size, const char *page_token, size_t *
   return status;
 }
 
-static rpc_status read_product(void *arg, storage_tx *tx) {
-  stock_query *query = arg;
+static rpc_status read_product(storage_job *job, storage_tx *tx) {
+  stock_query *query = (stock_query *)job;
   inventory_product product;
   if (!inventory_store_find_product(tx, query->id, &product)) return inventory_product_not_found(query->id);
   Store__V1__Product *message = inventory_product_message(query->arena, &product);
@@ -207,8 +227,8 @@ static void get_product(void *self, rpc_call *call, const Store__V1__GetProductR
   answer_query(self, call, &query, validation_check_id("product_id", request->product_id), read_product);
 }
 
-static rpc_status read_products(void *arg, storage_tx *tx) {
-  stock_query *query = arg;
+static rpc_status read_products(storage_job *job, storage_tx *tx) {
+  stock_query *query = (stock_query *)job;
   Store__V1__ListProductsResponse *page = rpc_arena_alloc(query->arena, sizeof *page);
   inventory_product *rows = rpc_arena_alloc(query->arena, (query->max + 1) * sizeof *rows);
   Store__V1__Product **messages = rpc_arena_alloc(query->arena, query->max * sizeof *messages);
@@ -231,8 +251,8 @@ static void list_products(void *self, rpc_call *call, const Store__V1__ListProdu
   answer_query(self, call, &query, status, read_products);
 }
 
-static rpc_status read_reservations(void *arg, storage_tx *tx) {
-  stock_query *query = arg;
+static rpc_status read_reservations(storage_job *job, storage_tx *tx) {
+  stock_query *query = (stock_query *)job;
   Store__V1__ListReservationsResponse *page = rpc_arena_alloc(query->arena, sizeof *page);
   inventory_reservation *rows = rpc_arena_alloc(query->arena, (query->max + 1) * sizeof *rows);
   Store__V1__Reservation **messages = rpc_arena_alloc(query->arena, query->max * sizeof *messages);
@@ -261,8 +281,8 @@ static void list_reservations(void *self, rpc_call *call, const Store__V1__ListR
 
 /* --- the service --- */
 
-static rpc_status read_gauges(void *arg, storage_tx *tx) {
-  inventory_service *service = arg;
+static rpc_status read_gauges(storage_job *job, storage_tx *tx) {
+  inventory_service *service = ((gauges_read *)job)->service;
   inventory_product products[GAUGED_PRODUCTS];
   size_t count = inventory_store_list_products(tx, "", products, GAUGED_PRODUCTS);
   for (size_t i = 0; i < count; i++) {
@@ -274,13 +294,22 @@ static rpc_status read_gauges(void *arg, storage_tx *tx) {
   return storage_tx_status(tx);
 }
 
-/* At each scrape: the database is what all replicas share, so the figures are right whoever changed them. */
+static void gauges_done(storage_job *job, const rpc_status *status) {
+  inventory_service *service = ((gauges_read *)job)->service;
+  if (status->code != RPC_OK) {
+    log_at(service->config.log, LOG_WARN, "cannot read the stock's gauges", LOG_TEXT("error", status->message));
+  }
+  atomic_store(&service->gauges.is_busy, false);
+}
+
+/* At each scrape: the database is what all replicas share, so the figures are right whoever changed them. Where reads
+ * take a while they show at the next. */
 static void collect_gauges(void *arg) {
   inventory_service *service = arg;
-  rpc_status status = storage_read(service->db, read_gauges, service);
-  if (status.code != RPC_OK) {
-    log_at(service->config.log, LOG_WARN, "cannot read the stock's gauges", LOG_TEXT("error", status.message));
-  }
+  if (atomic_exchange(&service->gauges.is_busy, true)) return;
+  service->gauges.job = (storage_job){.run = read_gauges, .done = gauges_done};
+  service->gauges.service = service;
+  storage_read(service->db, &service->gauges.job);
 }
 
 static void define_metrics(inventory_service *service) {
@@ -315,17 +344,20 @@ inventory_service *inventory_service_create(const inventory_service_config *conf
   if (!service) goto out_of_memory;
   service->config = *config;
   if (!service->config.lease_ms) service->config.lease_ms = INVENTORY_LEASE_DEFAULT_MS;
-  service->db = storage_open(&(storage_config){.path = config->database,
+  service->db = storage_open(&(storage_config){.database = config->database,
+                                               .schema = "inventory",
+                                               .exclusive = true, /* most orders meet in a few products */
                                                .migrations = inventory_store_migrations,
                                                .statements = inventory_store_statements,
                                                .statement_count = inventory_store_statement_count,
                                                .threaded = config->threaded,
                                                .audit = config->audit,
                                                .metrics = config->metrics,
-                                               .log = config->log},
+                                               .log = config->log,
+                                               .faults = config->faults},
                              status);
   if (!service->db) goto fail;
-  service->keys = idempotency_create(service->db, config->clock);
+  service->keys = idempotency_create(service->db, config->clock, config->retention_hours);
   service->sim = simulation_create(&config->simulation, config->clock, config->random, config->metrics);
   service->sweep = storage_schedule_create(service->db, config->clock, sweep_interval_ms(service->config.lease_ms),
                                            (storage_chore){inventory_run_sweep, sweep_done, service});

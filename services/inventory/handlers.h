@@ -11,15 +11,17 @@ typedef struct inventory_service inventory_service;
 enum { INVENTORY_LEASE_MIN_MS = 1000, INVENTORY_LEASE_DEFAULT_MS = 600000, INVENTORY_LEASE_MAX_MS = 86400000 };
 
 typedef struct inventory_service_config {
-  const char *database; /* path of its SQLite file; ":memory:" only where threaded is false */
-  bool threaded;        /* see storage_config */
+  const char *database; /* see storage_config */
+  bool threaded;        /* the same */
   simulation_settings simulation;
   int64_t lease_ms; /* how long a reservation holds by itself; 0: INVENTORY_LEASE_DEFAULT_MS */
   rpc_clock *clock; /* outlives the service, like the pointers below */
   rpc_random *random;
   metrics_registry *metrics;
-  log_sink *log;    /* may be NULL */
-  audit_log *audit; /* may be NULL */
+  log_sink *log;           /* may be NULL */
+  audit_log *audit;        /* may be NULL */
+  fault_plan *faults;      /* may be NULL */
+  int64_t retention_hours; /* of idempotency keys; 0: 24 */
 } inventory_service_config;
 
 /* Opens the database, seeding the catalogue where it is new. NULL on failure, with the reason in *status. */

@@ -30,10 +30,8 @@ static rpc_status keep_answer(inventory_write *write, storage_tx *tx, const Prot
 
 static void append_audit(storage_tx *tx, int64_t now_ms, const inventory_reservation *reservation, const char *from,
                          reservation_status to, const char *correlation_id) {
-  audit_log *audit = storage_tx_audit(tx);
-  if (!audit) return;
-  audit_append(audit, now_ms, "reservation", reservation->reservation_id, from, reservation_status_name(to),
-               correlation_id, reservation->order_id);
+  storage_audit(tx, now_ms, "reservation", reservation->reservation_id, from, reservation_status_name(to),
+                correlation_id, reservation->order_id);
 }
 
 static inventory_outcome outcome_of_refusal(const rpc_status *refusal) {
@@ -120,13 +118,11 @@ rpc_status inventory_run_restock(storage_job *job, storage_tx *tx) {
             : inventory_product_not_found(write->product_id);
     return keep_answer(write, tx, NULL);
   }
-  if (storage_tx_audit(tx)) {
-    char before[16], after[16];
-    snprintf(before, sizeof before, "%d", (int)(product.total_stock - write->quantity));
-    snprintf(after, sizeof after, "%d", (int)product.total_stock);
-    audit_append(storage_tx_audit(tx), write->now_ms, "product", product.product_id, before, after,
-                 rpc_call_correlation_id(write->call), "restocked");
-  }
+  char before[16], after[16];
+  snprintf(before, sizeof before, "%d", (int)(product.total_stock - write->quantity));
+  snprintf(after, sizeof after, "%d", (int)product.total_stock);
+  storage_audit(tx, write->now_ms, "product", product.product_id, before, after, rpc_call_correlation_id(write->call),
+                "restocked");
   Store__V1__Product *message = inventory_product_message(rpc_call_arena(write->call), &product);
   return keep_answer(write, tx, message ? &message->base : NULL);
 }

@@ -2,6 +2,8 @@
  * Private to this folder. */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "inventory/handlers.h"
 #include "inventory/store.h"
 #include "storage/idempotency.h"
@@ -18,6 +20,13 @@ typedef enum inventory_outcome {
   INVENTORY_UNCOUNTED = INVENTORY_OUTCOME_COUNT
 } inventory_outcome;
 
+/* Reads what the gauges show; one at a time. */
+typedef struct gauges_read {
+  storage_job job; /* first: run and done get it back as their read */
+  inventory_service *service;
+  atomic_bool is_busy;
+} gauges_read;
+
 struct inventory_service {
   inventory_service_config config;
   storage *db;
@@ -28,6 +37,7 @@ struct inventory_service {
   metrics_series *outcomes[INVENTORY_OUTCOME_COUNT];
   metrics_family *stock;
   metrics_series *active;
+  gauges_read gauges;
 };
 
 /* A write on its way through the simulation and the database; in its call's arena. */

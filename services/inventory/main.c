@@ -18,7 +18,9 @@ int main(void) {
                                      .random = &host.random,
                                      .metrics = host.metrics,
                                      .log = host.log,
-                                     .audit = host.audit};
+                                     .faults = host.faults,
+                                     .audit = host.audit,
+                                     .retention_hours = host.retention_hours};
   rpc_status status;
   inventory_service *service = inventory_service_create(&config, &status);
   service_host_check(&host, &status);

@@ -122,26 +122,22 @@ void inventory_store_fill_lines(storage_tx *tx, reservation_line *lines, size_t 
   }
 }
 
-/* A condition that was true when it was read did not hold when it was used: only where replicas share the database. */
-static void fail_changed(storage_tx *tx, const char *reason, const char *what) {
-  rpc_status status = rpc_status_error(RPC_UNAVAILABLE, reason, "%s changed meanwhile", what);
-  storage_tx_fail(tx, &status);
-}
-
 void inventory_store_reserve(storage_tx *tx, const inventory_reservation *reservation, reservation_line *lines,
                              size_t count) {
   const char *id = reservation->reservation_id;
-  storage_run(tx, RESERVATION_INSERT, "tttii", id, reservation->order_id, reservation->correlation_id,
-              reservation->created_ms, reservation->expires_ms);
+  storage_send(tx, RESERVATION_INSERT, NULL, "tttii", id, reservation->order_id, reservation->correlation_id,
+               reservation->created_ms, reservation->expires_ms);
   for (size_t i = 0; i < count; i++) {
     reservation_line *line = &lines[i];
     if (!storage_find(tx, PRODUCT_RESERVE, "ti", line->product_id, (int64_t)line->quantity)) {
-      fail_changed(tx, "STOCK_CHANGED", line->product_id);
+      rpc_status changed = rpc_status_error(RPC_UNAVAILABLE, "STOCK_CHANGED", "the stock changed meanwhile");
+      storage_tx_fail(tx, &changed); /* true when it was read, but a replica was faster */
       return;
     }
     line->available = (int32_t)storage_column_integer(tx, PRODUCT_RESERVE, 0);
     storage_end(tx, PRODUCT_RESERVE);
-    storage_run(tx, ITEM_INSERT, "titii", id, (int64_t)i, line->product_id, (int64_t)line->quantity, line->price_cents);
+    storage_send(tx, ITEM_INSERT, NULL, "titii", id, (int64_t)i, line->product_id, (int64_t)line->quantity,
+                 line->price_cents);
   }
   for (size_t i = count; i-- > 0;) { /* what the last line left of a product is what all its lines left */
     for (size_t j = i; j-- > 0;) {
@@ -199,17 +195,15 @@ size_t inventory_store_list_reservations(storage_tx *tx, const char *status, con
 }
 
 void inventory_store_settle(storage_tx *tx, const char *reservation_id, reservation_status to) {
-  if (storage_run(tx, RESERVATION_SETTLE, "tt", reservation_id, reservation_status_name(to)) != 1) {
-    fail_changed(tx, "RESERVATION_CHANGED", reservation_id);
-    return;
-  }
+  static const storage_condition is_held = {1, "RESERVATION_CHANGED", "the reservation changed meanwhile"};
+  storage_send(tx, RESERVATION_SETTLE, &is_held, "tt", reservation_id, reservation_status_name(to));
   inventory_item items[RESERVATION_LINES_MAX];
   size_t count = inventory_store_items(tx, reservation_id, items);
   reservation_effect effect = reservation_effect_of(to);
   for (size_t i = 0; i < count; i++) {
     int64_t units = items[i].quantity;
-    storage_run(tx, PRODUCT_SETTLE, "tiii", items[i].product_id, units * effect.total_stock, units * effect.reserved,
-                units * effect.sold);
+    storage_send(tx, PRODUCT_SETTLE, NULL, "tiii", items[i].product_id, units * effect.total_stock, units * effect.reserved,
+                 units * effect.sold);
   }
 }
 

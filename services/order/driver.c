@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "order/messages.h"
+#include "order/upkeep.h"
+#include "order/watch.h"
 #include "storage/idempotency.h"
 #include "store/v1/inventory.rpc.h"
 #include "store/v1/payment.rpc.h"
@@ -19,7 +21,6 @@ enum {
   STEP_TIMEOUT_MS = 10000,
   AGAIN_FIRST_MS = 50, /* wait before a step or write is tried again: doubles */
   AGAIN_MAX_MS = 5000,
-  RECOVERY_PAGE = 256,
 };
 
 /* A call that waits for an order; in the call's arena. */
@@ -33,7 +34,7 @@ typedef struct order_saga {
   struct order_saga *next; /* in its bucket */
   order_driver *driver;
   order_waiter *waiters; /* under the driver's lock */
-  rpc_arena arena;       /* what recovery read; unused where a call holds the order's texts */
+  rpc_arena arena;       /* what was taken over; unused where a call holds the order's texts */
   order_record order;
   order_record existing; /* insert: the order that has the key already */
   bool is_duplicate;
@@ -47,6 +48,8 @@ typedef struct order_saga {
 
 struct order_driver {
   order_driver_config config;
+  char owner[ORDER_OWNER_SIZE]; /* this process's name in leases */
+  order_upkeep *upkeep;
   metrics_family *orders;
   metrics_series *active[SAGA_STATE_COUNT], *again[SAGA_STATE_COUNT];
   metrics_series *revenue_cents;
@@ -90,7 +93,12 @@ static order_waiter *leave(order_saga *saga) {
   return waiters;
 }
 
-static bool attach(order_driver *driver, const char *order_id, order_waiter *waiter) {
+/* Lets the call wait for an order that is driven here. */
+static bool attach(void *arg, const char *order_id, rpc_call *call) {
+  order_driver *driver = arg;
+  order_waiter *waiter = rpc_arena_alloc(rpc_call_arena(call), sizeof *waiter);
+  if (!waiter) return false;
+  waiter->call = call;
   pthread_mutex_lock(&driver->lock);
   order_saga *saga = *bucket_of(driver, order_id);
   while (saga && strcmp(saga->order.order_id, order_id) != 0) saga = saga->next;
@@ -144,7 +152,22 @@ static void finish(order_saga *saga) {
   saga_free(saga);
 }
 
-/* Lets go of a saga that is not final: it was not accepted, is another replica's, or the process stops. */
+/* Lets the call wait for an order that another replica drives, or drove. */
+static void watch(order_driver *driver, rpc_call *call, const char *order_id) {
+  order_watch(&(order_watch_config){driver->config.db, attach, answer, driver}, call, order_id);
+}
+
+/* Lets go of a saga that another replica has taken over. */
+static void hand_over(order_saga *saga) {
+  order_waiter *next;
+  for (order_waiter *waiter = leave(saga); waiter; waiter = next) {
+    next = waiter->next;
+    watch(saga->driver, waiter->call, saga->order.order_id);
+  }
+  saga_free(saga);
+}
+
+/* Lets go of a saga that is not final: it was not accepted, or the process stops. */
 static void abandon(order_saga *saga, const rpc_status *status) {
   order_waiter *next;
   for (order_waiter *waiter = leave(saga); waiter; waiter = next) {
@@ -192,16 +215,15 @@ static void try_again(order_saga *saga) {
 }
 
 static void audit_change(storage_tx *tx, const order_record *order, const char *from, int64_t now_ms) {
-  audit_log *audit = storage_tx_audit(tx);
-  if (!audit) return;
-  audit_append(audit, now_ms, "order", order->order_id, from, saga_state_name(order->state), order->correlation_id,
-               order->failure.reason[0] ? order->failure.reason : NULL);
+  storage_audit(tx, now_ms, "order", order->order_id, from, saga_state_name(order->state), order->correlation_id,
+                order->failure.reason[0] ? order->failure.reason : NULL);
 }
 
 static rpc_status run_update(storage_job *job, storage_tx *tx) {
   order_saga *saga = (order_saga *)job;
   int64_t now_ms = rpc_clock_unix_ms(saga->driver->config.clock);
-  if (order_store_update(tx, &saga->order, saga->from, now_ms)) {
+  order_lease lease = order_upkeep_lease(saga->driver->owner, now_ms);
+  if (order_store_update(tx, &saga->order, &lease, saga->from, now_ms)) {
     audit_change(tx, &saga->order, saga_state_name(saga->from), now_ms);
   }
   return storage_tx_status(tx);
@@ -217,7 +239,7 @@ static void update_done(storage_job *job, const rpc_status *status) {
   order_saga *saga = (order_saga *)job;
   if (status->code == RPC_ABORTED) { /* another replica has gone on with it */
     log_write_failure(saga, status);
-    abandon(saga, status);
+    hand_over(saga);
     return;
   }
   if (status->code != RPC_OK) {
@@ -369,7 +391,8 @@ static void act(order_saga *saga) {
 static rpc_status run_insert(storage_job *job, storage_tx *tx) {
   order_saga *saga = (order_saga *)job;
   order_record *order = &saga->order;
-  if (order_store_insert(tx, order)) {
+  order_lease lease = order_upkeep_lease(saga->driver->owner, order->created_ms);
+  if (order_store_insert(tx, order, &lease)) {
     audit_change(tx, order, "", order->created_ms);
     return storage_tx_status(tx);
   }
@@ -380,42 +403,16 @@ static rpc_status run_insert(storage_job *job, storage_tx *tx) {
   return rpc_status_error(RPC_INTERNAL, "DUPLICATE_ORDER_ID", "order %s exists already", order->order_id);
 }
 
-typedef struct order_lookup {
-  rpc_arena *arena;
-  order_record *order;
-} order_lookup;
-
-static rpc_status read_order(void *arg, storage_tx *tx) {
-  order_lookup *lookup = arg;
-  char order_id[VALIDATION_ID_SIZE];
-  memcpy(order_id, lookup->order->order_id, sizeof order_id);
-  if (order_store_find(tx, order_id, lookup->arena, lookup->order)) return rpc_status_ok();
-  rpc_status status = storage_tx_status(tx);
-  return status.code != RPC_OK ? status : rpc_status_error(RPC_NOT_FOUND, "ORDER_NOT_FOUND", "no order '%s'", order_id);
-}
-
 /* Answers a call whose idempotency key is that of an order which exists. */
-static void answer_duplicate(order_driver *driver, order_waiter *waiter, const order_record *asked,
-                             order_record *existing) {
-  rpc_call *call = waiter->call;
+static void answer_duplicate(order_driver *driver, rpc_call *call, const order_record *asked,
+                             const order_record *existing) {
   if (memcmp(asked->fingerprint, existing->fingerprint, sizeof asked->fingerprint) != 0) {
     rpc_status status = idempotency_key_reused(asked->idempotency_key);
     rpc_call_fail(call, &status);
-    return;
-  }
-  if (!saga_is_final(existing->state) && attach(driver, existing->order_id, waiter)) return;
-  rpc_status status = rpc_status_ok();
-  if (!saga_is_final(existing->state)) { /* it has ended between, or another replica drives it */
-    status = storage_read(driver->config.db, read_order, &(order_lookup){rpc_call_arena(call), existing});
-  }
-  if (status.code == RPC_OK && !saga_is_final(existing->state)) {
-    status =
-        rpc_status_error(RPC_UNAVAILABLE, "ORDER_IN_PROGRESS", "order %s is under way: ask again", existing->order_id);
-  }
-  if (status.code == RPC_OK) {
+  } else if (saga_is_final(existing->state)) {
     answer(call, existing);
-  } else {
-    rpc_call_fail(call, &status);
+  } else if (!attach(driver, existing->order_id, call)) { /* it has ended between, or another replica drives it */
+    watch(driver, call, existing->order_id);
   }
 }
 
@@ -429,7 +426,7 @@ static void insert_done(storage_job *job, const rpc_status *status) {
     order_driver *driver = saga->driver;
     order_waiter *waiter = leave(saga); /* its own call alone: nobody else knows this order's identifier */
     saga_free(saga);
-    answer_duplicate(driver, waiter, &asked, &existing);
+    answer_duplicate(driver, waiter->call, &asked, &existing);
   } else {
     act(saga);
   }
@@ -464,52 +461,33 @@ void order_driver_place(order_driver *driver, rpc_call *call, const order_record
   storage_write(driver->config.db, &saga->job);
 }
 
-/* --- recovery --- */
+/* --- orders taken over --- */
 
-static rpc_status recover_order(order_driver *driver, const char *order_id) {
-  order_saga *saga = new_saga(driver);
-  if (!saga) return rpc_status_error(RPC_RESOURCE_EXHAUSTED, "OUT_OF_MEMORY", "no memory left for recovery");
-  snprintf(saga->order.order_id, sizeof saga->order.order_id, "%s", order_id);
-  rpc_status status = storage_read(driver->config.db, read_order, &(order_lookup){&saga->arena, &saga->order});
-  if (status.code != RPC_OK) {
-    saga_free(saga);
-    return status;
+static bool is_driven(order_driver *driver, const char *order_id) {
+  pthread_mutex_lock(&driver->lock);
+  const order_saga *saga = *bucket_of(driver, order_id);
+  while (saga && strcmp(saga->order.order_id, order_id) != 0) saga = saga->next;
+  pthread_mutex_unlock(&driver->lock);
+  return saga != NULL;
+}
+
+/* Goes on with an order whose lease is this process's now. */
+static void take_up(void *arg, const order_record *order, rpc_arena arena) {
+  order_driver *driver = arg;
+  /* It may be driven here all along, where the lease was not extended in time. */
+  order_saga *saga = is_driven(driver, order->order_id) ? NULL : new_saga(driver);
+  if (!saga) { /* without memory it is taken over again once the lease has ended */
+    rpc_arena_free(&arena);
+    return;
   }
   int64_t now_us = rpc_clock_now_us(driver->config.clock);
   int64_t now_ms = rpc_clock_unix_ms(driver->config.clock);
-  saga->accepted_us = now_us - (now_ms - saga->order.created_ms) * 1000;
-  saga->deadline_us = now_us + (saga->order.deadline_ms - now_ms) * 1000;
+  saga->order = *order;
+  saga->arena = arena;
+  saga->accepted_us = now_us - (now_ms - order->created_ms) * 1000;
+  saga->deadline_us = now_us + (order->deadline_ms - now_ms) * 1000;
   enter(saga);
   act(saga);
-  return rpc_status_ok();
-}
-
-typedef struct unfinished_page {
-  char ids[RECOVERY_PAGE][VALIDATION_ID_SIZE];
-  char after[VALIDATION_ID_SIZE];
-  size_t count;
-} unfinished_page;
-
-static rpc_status read_unfinished(void *arg, storage_tx *tx) {
-  unfinished_page *page = arg;
-  page->count = order_store_unfinished(tx, page->after, page->ids, RECOVERY_PAGE);
-  return storage_tx_status(tx);
-}
-
-rpc_status order_driver_recover(order_driver *driver) {
-  unfinished_page page = {.count = RECOVERY_PAGE};
-  int64_t recovered = 0;
-  rpc_status status = rpc_status_ok();
-  while (page.count == RECOVERY_PAGE && status.code == RPC_OK) {
-    status = storage_read(driver->config.db, read_unfinished, &page);
-    for (size_t i = 0; i < page.count && status.code == RPC_OK; i++) {
-      status = recover_order(driver, page.ids[i]);
-      recovered++;
-    }
-    if (page.count > 0) memcpy(page.after, page.ids[page.count - 1], sizeof page.after);
-  }
-  if (recovered) log_at(driver->config.log, LOG_INFO, "unfinished orders taken up", LOG_NUMBER("orders", recovered));
-  return status;
 }
 
 /* --- the driver --- */
@@ -543,12 +521,28 @@ order_driver *order_driver_create(const order_driver_config *config) {
   if (!driver->config.step_timeout_ms) driver->config.step_timeout_ms = STEP_TIMEOUT_MS;
   pthread_mutex_init(&driver->lock, NULL);
   define_metrics(driver);
-  return driver;
+  validation_make_id(driver->owner, "REP-", rpc_clock_unix_ms(config->clock), config->random);
+  driver->upkeep = order_upkeep_create(&(order_upkeep_config){.db = config->db,
+                                                              .clock = config->clock,
+                                                              .random = config->random,
+                                                              .log = config->log,
+                                                              .owner = driver->owner,
+                                                              .is_alone = config->is_alone,
+                                                              .keys_kept_hours = config->keys_kept_hours,
+                                                              .history_kept_hours = config->history_kept_hours,
+                                                              .take_up = take_up,
+                                                              .arg = driver});
+  if (driver->upkeep) return driver;
+  order_driver_destroy(driver);
+  return NULL;
 }
 
 void order_driver_stop(order_driver *driver) {
   pthread_mutex_lock(&driver->lock);
   driver->stopping = true;
+  pthread_mutex_unlock(&driver->lock);
+  order_upkeep_destroy(driver->upkeep);
+  pthread_mutex_lock(&driver->lock);
   order_saga *waiting = NULL;
   for (int i = 0; i < BUCKETS; i++) {
     for (order_saga *saga = driver->buckets[i]; saga; saga = saga->next) {

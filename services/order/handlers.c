@@ -81,28 +81,43 @@ static void create_order(void *self, rpc_call *call, const Store__V1__CreateOrde
 
 /* --- reads --- */
 
-/* A read on its way; on its handler's stack. */
+/* A read on its way; in its call's arena. */
 typedef struct order_query {
-  rpc_arena *arena;
+  storage_job job; /* first: run and done get it back as their query */
+  rpc_call *call;
+  rpc_arena *arena;   /* the call's */
   const char *id;     /* of the order asked for, or page_token */
   const char *filter; /* status */
   size_t max;         /* rows of a page */
   const ProtobufCMessage *response;
 } order_query;
 
-static void answer_query(order_service *service, rpc_call *call, order_query *query, rpc_status status,
-                         rpc_status (*read)(void *arg, storage_tx *tx)) {
-  query->arena = rpc_call_arena(call);
-  if (status.code == RPC_OK) status = storage_read(service->db, read, query);
-  if (status.code == RPC_OK) {
-    rpc_call_reply(call, query->response);
+static void query_done(storage_job *job, const rpc_status *status) {
+  order_query *query = (order_query *)job;
+  if (status->code == RPC_OK) {
+    rpc_call_reply(query->call, query->response);
   } else {
-    rpc_call_fail(call, &status);
+    rpc_call_fail(query->call, status);
   }
 }
 
-static rpc_status read_order(void *arg, storage_tx *tx) {
-  order_query *query = arg;
+static void answer_query(order_service *service, rpc_call *call, const order_query *asked, rpc_status status,
+                         rpc_status (*read)(storage_job *job, storage_tx *tx)) {
+  order_query *query = rpc_arena_alloc(rpc_call_arena(call), sizeof *query);
+  if (!query) status = out_of_memory();
+  if (status.code != RPC_OK) {
+    rpc_call_fail(call, &status);
+    return;
+  }
+  *query = *asked;
+  query->call = call;
+  query->arena = rpc_call_arena(call);
+  query->job = (storage_job){.run = read, .done = query_done};
+  storage_read(service->db, &query->job);
+}
+
+static rpc_status read_order(storage_job *job, storage_tx *tx) {
+  order_query *query = (order_query *)job;
   order_record *order = rpc_arena_alloc(query->arena, sizeof *order);
   if (!order) return out_of_memory();
   if (!order_store_find(tx, query->id, query->arena, order)) {
@@ -124,8 +139,8 @@ static void get_order(void *self, rpc_call *call, const Store__V1__GetOrderReque
   answer_query(self, call, &query, validation_check_id("order_id", request->order_id), read_order);
 }
 
-static rpc_status read_orders(void *arg, storage_tx *tx) {
-  order_query *query = arg;
+static rpc_status read_orders(storage_job *job, storage_tx *tx) {
+  order_query *query = (order_query *)job;
   Store__V1__ListOrdersResponse *page = rpc_arena_alloc(query->arena, sizeof *page);
   order_record *rows = rpc_arena_alloc(query->arena, (query->max + 1) * sizeof *rows);
   Store__V1__Order **messages = rpc_arena_alloc(query->arena, query->max * sizeof *messages);
@@ -173,14 +188,16 @@ order_service *order_service_create(const order_service_config *config, rpc_stat
     return NULL;
   }
   service->config = *config;
-  service->db = storage_open(&(storage_config){.path = config->database,
+  service->db = storage_open(&(storage_config){.database = config->database,
+                                               .schema = "order",
                                                .migrations = order_store_migrations,
                                                .statements = order_store_statements,
                                                .statement_count = order_store_statement_count,
                                                .threaded = config->threaded,
                                                .audit = config->audit,
                                                .metrics = config->metrics,
-                                               .log = config->log},
+                                               .log = config->log,
+                                               .faults = config->faults},
                              status);
   if (!service->db) goto fail;
   service->driver = order_driver_create(&(order_driver_config){.db = service->db,
@@ -189,10 +206,12 @@ order_service *order_service_create(const order_service_config *config, rpc_stat
                                                                .clock = config->clock,
                                                                .random = config->random,
                                                                .metrics = config->metrics,
-                                                               .log = config->log});
-  if (!service->driver) *status = out_of_memory();
-  if (status->code == RPC_OK) *status = order_driver_recover(service->driver);
-  if (status->code == RPC_OK) return service;
+                                                               .log = config->log,
+                                                               .is_alone = !storage_is_shared(config->database),
+                                                               .keys_kept_hours = config->retention_hours,
+                                                               .history_kept_hours = config->history_hours});
+  if (service->driver) return service;
+  *status = out_of_memory();
 fail:
   order_service_destroy(service);
   return NULL;

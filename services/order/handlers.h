@@ -9,14 +9,17 @@
 typedef struct order_service order_service;
 
 typedef struct order_service_config {
-  const char *database;            /* path of its SQLite file; ":memory:" only where threaded is false */
-  bool threaded;                   /* see storage_config */
+  const char *database;            /* see storage_config */
+  bool threaded;                   /* the same */
   rpc_client *inventory, *payment; /* the service owns them from here on, even where it cannot be created */
   rpc_clock *clock;                /* outlives the service, like the pointers below */
   rpc_random *random;
   metrics_registry *metrics;
-  log_sink *log;    /* may be NULL */
-  audit_log *audit; /* may be NULL */
+  log_sink *log;           /* may be NULL */
+  audit_log *audit;        /* may be NULL */
+  fault_plan *faults;      /* may be NULL */
+  int64_t retention_hours; /* of idempotency keys; 0: 24 */
+  int64_t history_hours;   /* of final orders' histories; 0: 30 days */
 } order_service_config;
 
 /* Opens the database and takes up the orders that a crash left unfinished. NULL on failure, with the reason in

@@ -1,6 +1,7 @@
 /* The process order-service: settings and wiring. Besides the settings of process/service_host.h:
  * STORE_INVENTORY_ADDRESS and STORE_PAYMENT_ADDRESS (one URL or several replicas', comma-separated; default
- * tcp://127.0.0.1:<port in the .proto>), STORE_STEP_ATTEMPT_TIMEOUT_MS (100 to 3600000; default 10000): how long one
+ * tcp://127.0.0.1:<port in the .proto>), STORE_HISTORY_RETENTION_HOURS (1 to 1000000; default 720): how long the
+ * histories of final orders are kept, STORE_STEP_ATTEMPT_TIMEOUT_MS (100 to 3600000; default 10000): how long one
  * attempt of a step may take before it is made again. */
 #include <stdio.h>
 
@@ -18,7 +19,8 @@ static rpc_client *connect_to(service_host *host, const api_service *api) {
                               .clock = host->clock,
                               .random = &host->random,
                               .metrics = host->metrics,
-                              .traces = host->traces};
+                              .traces = host->traces,
+                              .faults = host->faults};
   config.attempt_timeout_ms = (uint32_t)settings_integer("STORE_STEP_ATTEMPT_TIMEOUT_MS", 10000, 100, 3600000);
   service_host_check(host, &status);
   return rpc_client_create(&config);
@@ -26,6 +28,7 @@ static rpc_client *connect_to(service_host *host, const api_service *api) {
 
 int main(void) {
   service_host host;
+  int64_t history_hours = settings_integer("STORE_HISTORY_RETENTION_HOURS", 720, 1, 1000000);
   service_host_open(&host, &api_store_v1_order_service);
 
   order_service_config config = {.database = host.database,
@@ -36,7 +39,10 @@ int main(void) {
                                  .random = &host.random,
                                  .metrics = host.metrics,
                                  .log = host.log,
-                                 .audit = host.audit};
+                                 .faults = host.faults,
+                                 .audit = host.audit,
+                                 .retention_hours = host.retention_hours,
+                                 .history_hours = history_hours};
   rpc_status status;
   order_service *service = order_service_create(&config, &status);
   service_host_check(&host, &status);

@@ -14,6 +14,9 @@ const char *const order_store_migrations[] = {
     "CREATE INDEX orders_unfinished ON orders (order_id) WHERE status NOT IN ('confirmed', 'failed');"
     "CREATE TABLE order_history (order_id TEXT NOT NULL, step BIGINT NOT NULL, status TEXT NOT NULL,"
     "  at_ms BIGINT NOT NULL, PRIMARY KEY (order_id, step));",
+    "ALTER TABLE orders ADD COLUMN owner TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE orders ADD COLUMN lease_until_ms BIGINT NOT NULL DEFAULT 0;"
+    "CREATE INDEX orders_keyed ON orders (order_id) WHERE idempotency_key IS NOT NULL;",
     NULL};
 
 enum {
@@ -24,7 +27,10 @@ enum {
   ORDER_FIND_BY_KEY,
   ORDER_LIST,
   ORDER_LIST_STATUS,
-  ORDER_UNFINISHED,
+  ORDER_RENEW,
+  ORDER_CLAIM,
+  KEY_FORGET,
+  HISTORY_FORGET,
   HISTORY_INSERT,
   HISTORY_LIST,
   STATEMENT_COUNT
@@ -35,22 +41,39 @@ enum {
   "failure_field, failure_message, correlation_id, idempotency_key, fingerprint, created_ms, deadline_ms, " \
   "processing_us, step_count"
 
+#define UNFINISHED "status NOT IN ('confirmed', 'failed')" /* as the index has it */
+#define CLAIMABLE UNFINISHED " AND (lease_until_ms <= $3 OR ($4 = 1 AND owner <> $1))"
+
 const char *const order_store_statements[STATEMENT_COUNT] = {
-    [ORDER_INSERT] = ("INSERT INTO orders (" ORDER_COLUMNS
-                      ") VALUES ($1, $2, $3, 0, '', '', '', '', '', '', $4, $5, $6, $7, $8, 0, 1) "
-                      "ON CONFLICT DO NOTHING"),
-    [ORDER_UPDATE] = ("UPDATE orders SET request = $3, status = $4, total_cents = $5, reservation_id = $6, "
-                      "payment_id = $7, failure_code = $8, failure_reason = $9, failure_field = $10, "
-                      "failure_message = $11, processing_us = $12, step_count = $13 "
-                      "WHERE order_id = $1 AND status = $2"),
-    [ORDER_IS_AT] = "SELECT 1 FROM orders WHERE order_id = $1 AND status = $2 AND step_count = $3",
-    [ORDER_FIND] = ("SELECT " ORDER_COLUMNS " FROM orders WHERE order_id = $1"),
-    [ORDER_FIND_BY_KEY] = ("SELECT " ORDER_COLUMNS " FROM orders WHERE idempotency_key = $1"),
-    [ORDER_LIST] = ("SELECT " ORDER_COLUMNS " FROM orders WHERE order_id < $1 ORDER BY order_id DESC LIMIT $2"),
+    [ORDER_INSERT] = "INSERT INTO orders (" ORDER_COLUMNS
+                     ", owner, lease_until_ms) "
+                     "VALUES ($1, $2, $3, 0, '', '', '', '', '', '', $4, $5, $6, $7, $8, 0, 1, $9, $10) "
+                     "ON CONFLICT DO NOTHING",
+    [ORDER_UPDATE] =
+        "UPDATE orders SET request = $3, status = $4, total_cents = $5, reservation_id = $6, "
+        "payment_id = $7, failure_code = $8, failure_reason = $9, failure_field = $10, "
+        "failure_message = $11, processing_us = $12, step_count = $13, lease_until_ms = $15 "
+        "WHERE order_id = $1 AND status = $2 AND owner = $14",
+    [ORDER_IS_AT] = "SELECT 1 FROM orders WHERE order_id = $1 AND status = $2 AND step_count = $3 AND owner = $4",
+    [ORDER_FIND] = "SELECT " ORDER_COLUMNS " FROM orders WHERE order_id = $1",
+    [ORDER_FIND_BY_KEY] = "SELECT " ORDER_COLUMNS " FROM orders WHERE idempotency_key = $1",
+    [ORDER_LIST] = "SELECT " ORDER_COLUMNS " FROM orders WHERE order_id < $1 ORDER BY order_id DESC LIMIT $2",
     [ORDER_LIST_STATUS] =
-        ("SELECT " ORDER_COLUMNS " FROM orders WHERE status = $3 AND order_id < $1 ORDER BY order_id DESC LIMIT $2"),
-    [ORDER_UNFINISHED] = ("SELECT order_id FROM orders WHERE status NOT IN ('confirmed', 'failed') AND order_id > $1 "
-                          "ORDER BY order_id LIMIT $2"),
+        "SELECT " ORDER_COLUMNS " FROM orders WHERE status = $3 AND order_id < $1 ORDER BY order_id DESC LIMIT $2",
+    [ORDER_RENEW] = "UPDATE orders SET lease_until_ms = $2 WHERE " UNFINISHED " AND owner = $1 AND lease_until_ms < $3",
+    /* The condition stands twice: who waited for another's claim looks again at what it has become. */
+    [ORDER_CLAIM] =
+        "UPDATE orders SET owner = $1, lease_until_ms = $2 WHERE order_id IN (SELECT order_id FROM orders "
+        "WHERE " CLAIMABLE " ORDER BY order_id LIMIT $5) AND " CLAIMABLE " RETURNING " ORDER_COLUMNS,
+    [KEY_FORGET] =
+        "UPDATE orders SET idempotency_key = NULL WHERE order_id IN (SELECT order_id FROM orders WHERE "
+        "idempotency_key IS NOT NULL AND order_id < $1 AND status IN ('confirmed', 'failed') "
+        "ORDER BY order_id LIMIT $2)",
+    [HISTORY_FORGET] =
+        "DELETE FROM order_history WHERE (order_id, step) IN (SELECT order_id, step FROM order_history "
+        "WHERE order_id < $1 AND order_id NOT IN (SELECT order_id FROM orders WHERE " UNFINISHED
+        ") "
+        "ORDER BY order_id, step LIMIT $2)",
     [HISTORY_INSERT] = "INSERT INTO order_history (order_id, step, status, at_ms) VALUES ($1, $2, $3, $4)",
     [HISTORY_LIST] = "SELECT status, at_ms FROM order_history WHERE order_id = $1 ORDER BY step",
 };
@@ -71,7 +94,7 @@ static void bind_request(storage_tx *tx, size_t index, int parameter, const Stor
   rpc_arena_free(&arena);
 }
 
-bool order_store_insert(storage_tx *tx, const order_record *order) {
+bool order_store_insert(storage_tx *tx, const order_record *order, const order_lease *lease) {
   storage_begin(tx, ORDER_INSERT);
   storage_bind_text(tx, ORDER_INSERT, 1, order->order_id);
   bind_request(tx, ORDER_INSERT, 2, order->request);
@@ -81,13 +104,16 @@ bool order_store_insert(storage_tx *tx, const order_record *order) {
   storage_bind_bytes(tx, ORDER_INSERT, 6, order->fingerprint, sizeof order->fingerprint);
   storage_bind_integer(tx, ORDER_INSERT, 7, order->created_ms);
   storage_bind_integer(tx, ORDER_INSERT, 8, order->deadline_ms);
+  storage_bind_text(tx, ORDER_INSERT, 9, lease->owner);
+  storage_bind_integer(tx, ORDER_INSERT, 10, lease->until_ms);
   if (storage_finish(tx, ORDER_INSERT) != 1) return false;
-  storage_run(tx, HISTORY_INSERT, "titi", order->order_id, (int64_t)0, saga_state_name(order->state),
-              order->created_ms);
+  storage_send(tx, HISTORY_INSERT, NULL, "titi", order->order_id, (int64_t)0, saga_state_name(order->state),
+               order->created_ms);
   return true;
 }
 
-bool order_store_update(storage_tx *tx, const order_record *order, saga_state from, int64_t now_ms) {
+bool order_store_update(storage_tx *tx, const order_record *order, const order_lease *lease, saga_state from,
+                        int64_t now_ms) {
   const rpc_status *failure = &order->failure;
   const char *code = failure->code == RPC_OK ? "" : rpc_code_name(failure->code);
   int32_t step = order->step_count;
@@ -105,12 +131,14 @@ bool order_store_update(storage_tx *tx, const order_record *order, saga_state fr
   storage_bind_text(tx, ORDER_UPDATE, 11, failure->message);
   storage_bind_integer(tx, ORDER_UPDATE, 12, order->processing_us);
   storage_bind_integer(tx, ORDER_UPDATE, 13, step + 1);
+  storage_bind_text(tx, ORDER_UPDATE, 14, lease->owner);
+  storage_bind_integer(tx, ORDER_UPDATE, 15, lease->until_ms);
   if (storage_finish(tx, ORDER_UPDATE) == 1) {
-    storage_run(tx, HISTORY_INSERT, "titi", order->order_id, (int64_t)step, saga_state_name(order->state), now_ms);
+    storage_send(tx, HISTORY_INSERT, NULL, "titi", order->order_id, (int64_t)step, saga_state_name(order->state), now_ms);
     return true;
   }
-  bool is_there =
-      storage_find(tx, ORDER_IS_AT, "tti", order->order_id, saga_state_name(order->state), (int64_t)step + 1);
+  bool is_there = storage_find(tx, ORDER_IS_AT, "ttit", order->order_id, saga_state_name(order->state),
+                               (int64_t)step + 1, lease->owner);
   storage_end(tx, ORDER_IS_AT);
   if (is_there) return false;
   rpc_status changed = rpc_status_error(RPC_ABORTED, "ORDER_CHANGED", "order %s is no longer %s", order->order_id,
@@ -179,14 +207,29 @@ size_t order_store_list(storage_tx *tx, const char *status, const char *before, 
   return count;
 }
 
-size_t order_store_unfinished(storage_tx *tx, const char *after, char (*order_ids)[VALIDATION_ID_SIZE], size_t max) {
+void order_store_renew(storage_tx *tx, const order_lease *lease, int64_t before_ms) {
+  storage_send(tx, ORDER_RENEW, NULL, "tii", lease->owner, lease->until_ms, before_ms);
+}
+
+size_t order_store_claim(storage_tx *tx, const order_lease *lease, int64_t now_ms, bool is_alone, order_record *orders,
+                         rpc_arena *arenas, size_t max) {
   size_t count = 0;
-  bool row = storage_find(tx, ORDER_UNFINISHED, "ti", after, (int64_t)max);
-  for (; row && count < max; row = storage_step(tx, ORDER_UNFINISHED)) {
-    storage_copy_text(tx, ORDER_UNFINISHED, 0, order_ids[count++], VALIDATION_ID_SIZE);
+  bool row =
+      storage_find(tx, ORDER_CLAIM, "tiiii", lease->owner, lease->until_ms, now_ms, (int64_t)is_alone, (int64_t)max);
+  for (; row && count < max; row = storage_step(tx, ORDER_CLAIM)) {
+    read_order(tx, ORDER_CLAIM, &arenas[count], &orders[count]);
+    count++;
   }
-  storage_end(tx, ORDER_UNFINISHED);
+  storage_end(tx, ORDER_CLAIM);
   return count;
+}
+
+int64_t order_store_forget_keys(storage_tx *tx, const char *order_id, int64_t max) {
+  return storage_run(tx, KEY_FORGET, "ti", order_id, max);
+}
+
+int64_t order_store_forget_history(storage_tx *tx, const char *order_id, int64_t max) {
+  return storage_run(tx, HISTORY_FORGET, "ti", order_id, max);
 }
 
 enum { HISTORY_MAX = 8 }; /* the longest way through the saga has seven states */

@@ -12,7 +12,13 @@ extern const char *const order_store_migrations[];
 extern const char *const order_store_statements[];
 extern const size_t order_store_statement_count;
 
-enum { ORDER_FINGERPRINT_SIZE = 32, ORDER_CORRELATION_ID_SIZE = 65 };
+enum { ORDER_FINGERPRINT_SIZE = 32, ORDER_CORRELATION_ID_SIZE = 65, ORDER_OWNER_SIZE = VALIDATION_ID_SIZE };
+
+/* Who drives an order, and until when it says so: once that time has passed another may take the order over. */
+typedef struct order_lease {
+  char owner[ORDER_OWNER_SIZE];
+  int64_t until_ms;
+} order_lease;
 
 /* An order as it is stored. Texts of the request live in the arena that it was read or made with. */
 typedef struct order_record {
@@ -32,13 +38,29 @@ typedef struct order_record {
   int32_t step_count;    /* entries of its history */
 } order_record;
 
-/* A new order in its first state. False, with nothing written, where its idempotency key is another order's. */
-bool order_store_insert(storage_tx *tx, const order_record *order);
+/* A new order in its first state, under that lease. False, with nothing written, where its idempotency key is another
+ * order's. */
+bool order_store_insert(storage_tx *tx, const order_record *order, const order_lease *lease);
 
-/* Writes what a step changed and adds the order's state to its history. `from` is the state it had: where the stored
- * one differs, the transaction fails (ABORTED, reason ORDER_CHANGED). False, with nothing written, where this very
- * change is there already: a write that was said to have failed may have been made. */
-bool order_store_update(storage_tx *tx, const order_record *order, saga_state from, int64_t now_ms);
+/* Writes what a step changed, extends the lease and adds the order's state to its history. `from` is the state it had:
+ * where the stored one differs, or the lease is another's by now, the transaction fails (ABORTED, reason
+ * ORDER_CHANGED). False, with nothing written, where this very change is there already: a write that was said to have
+ * failed may have been made. */
+bool order_store_update(storage_tx *tx, const order_record *order, const order_lease *lease, saga_state from,
+                        int64_t now_ms);
+
+/* Extends the owner's leases that end before `before_ms`. */
+void order_store_renew(storage_tx *tx, const order_lease *lease, int64_t before_ms);
+
+/* Puts up to max orders that are not final under that lease: those whose own has ended by now_ms, or, where
+ * `is_alone`, is another's. Each order's texts are in the arena beside it. Returns how many. */
+size_t order_store_claim(storage_tx *tx, const order_lease *lease, int64_t now_ms, bool is_alone, order_record *orders,
+                         rpc_arena *arenas, size_t max);
+
+/* Forgets up to max idempotency keys, and entries of histories, of final orders whose identifiers are below order_id.
+ * Return how many. */
+int64_t order_store_forget_keys(storage_tx *tx, const char *order_id, int64_t max);
+int64_t order_store_forget_history(storage_tx *tx, const char *order_id, int64_t max);
 
 bool order_store_find(storage_tx *tx, const char *order_id, rpc_arena *arena, order_record *order);
 bool order_store_find_by_key(storage_tx *tx, const char *key, rpc_arena *arena, order_record *order);
@@ -46,9 +68,6 @@ bool order_store_find_by_key(storage_tx *tx, const char *key, rpc_arena *arena, 
 /* Up to max orders older than `before` ("": the newest first), of one status ("": of any). */
 size_t order_store_list(storage_tx *tx, const char *status, const char *before, rpc_arena *arena, order_record *orders,
                         size_t max);
-
-/* Up to max identifiers of orders that are not final, above `after` ("": from the first), oldest first. */
-size_t order_store_unfinished(storage_tx *tx, const char *after, char (*order_ids)[VALIDATION_ID_SIZE], size_t max);
 
 /* The history, oldest first, in the arena; *count entries. NULL without memory or entries. */
 Store__V1__OrderStateChange **order_store_history(storage_tx *tx, const char *order_id, rpc_arena *arena,

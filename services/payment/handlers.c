@@ -95,6 +95,11 @@ static void step_failed(void *arg, const rpc_status *status) {
   idempotency_finish(write->service->keys, write->call, NULL, status);
 }
 
+static void charge_new(void *arg) {
+  payment_write *write = arg;
+  simulation_run(write->service->sim, SIMULATION_CHARGE, write->call, step_passed, step_failed, write);
+}
+
 /* Ends a run: the answer goes into the transaction, for the next call with this key. */
 static rpc_status keep_answer(payment_write *write, storage_tx *tx, const ProtobufCMessage *response) {
   write->response = response;
@@ -110,10 +115,8 @@ static void answer_write(payment_write *write, const rpc_status *status) {
 }
 
 static void append_audit(const payment_write *write, storage_tx *tx, const char *from, const char *detail) {
-  audit_log *audit = storage_tx_audit(tx);
-  if (!audit) return;
-  audit_append(audit, write->now_ms, "payment", write->payment.payment_id, from,
-               payment_status_name(write->payment.status), rpc_call_correlation_id(write->call), detail);
+  storage_audit(tx, write->now_ms, "payment", write->payment.payment_id, from,
+                payment_status_name(write->payment.status), rpc_call_correlation_id(write->call), detail);
 }
 
 /* --- ProcessPayment --- */
@@ -180,13 +183,13 @@ static void process_payment(void *self, rpc_call *call, const Store__V1__Process
     return;
   }
   payment_write *write = new_write(service, call, run_charge, charge_done);
-  if (!write || idempotency_begin(service->keys, call, &request->base) != IDEMPOTENCY_NEW) return;
+  if (!write) return;
   validation_make_id(write->payment.payment_id, "PAY-", rpc_clock_unix_ms(service->config.clock),
                      service->config.random);
   strcpy(write->payment.customer_id, request->customer_id);
   strcpy(write->payment.order_id, request->order_id);
   write->payment.amount_cents = cents;
-  simulation_run(service->sim, SIMULATION_CHARGE, call, step_passed, step_failed, write);
+  idempotency_begin(service->keys, call, &request->base, charge_new, write);
 }
 
 /* --- RefundPayment --- */
@@ -236,28 +239,43 @@ static void refund_payment(void *self, rpc_call *call, const Store__V1__RefundPa
 
 /* --- reads --- */
 
-/* A read on its way; on its handler's stack. */
+/* A read on its way; in its call's arena. */
 typedef struct payment_query {
-  rpc_arena *arena;
+  storage_job job; /* first: run and done get it back as their query */
+  rpc_call *call;
+  rpc_arena *arena;   /* the call's */
   const char *id;     /* of the payment asked for, or page_token */
   const char *filter; /* order_id */
   size_t max;         /* rows of a page */
   const ProtobufCMessage *response;
 } payment_query;
 
-static void answer_query(payment_service *service, rpc_call *call, payment_query *query, rpc_status status,
-                         rpc_status (*read)(void *arg, storage_tx *tx)) {
-  query->arena = rpc_call_arena(call);
-  if (status.code == RPC_OK) status = storage_read(service->db, read, query);
-  if (status.code == RPC_OK) {
-    rpc_call_reply(call, query->response);
+static void query_done(storage_job *job, const rpc_status *status) {
+  payment_query *query = (payment_query *)job;
+  if (status->code == RPC_OK) {
+    rpc_call_reply(query->call, query->response);
   } else {
-    rpc_call_fail(call, &status);
+    rpc_call_fail(query->call, status);
   }
 }
 
-static rpc_status read_payment(void *arg, storage_tx *tx) {
-  payment_query *query = arg;
+static void answer_query(payment_service *service, rpc_call *call, const payment_query *asked, rpc_status status,
+                         rpc_status (*read)(storage_job *job, storage_tx *tx)) {
+  payment_query *query = rpc_arena_alloc(rpc_call_arena(call), sizeof *query);
+  if (!query) status = out_of_memory();
+  if (status.code != RPC_OK) {
+    rpc_call_fail(call, &status);
+    return;
+  }
+  *query = *asked;
+  query->call = call;
+  query->arena = rpc_call_arena(call);
+  query->job = (storage_job){.run = read, .done = query_done};
+  storage_read(service->db, &query->job);
+}
+
+static rpc_status read_payment(storage_job *job, storage_tx *tx) {
+  payment_query *query = (payment_query *)job;
   payment_record payment;
   if (!payment_store_find(tx, query->id, &payment)) return payment_not_found(query->id);
   Store__V1__Payment *message = payment_message(query->arena, &payment);
@@ -271,8 +289,8 @@ static void get_payment(void *self, rpc_call *call, const Store__V1__GetPaymentR
   answer_query(self, call, &query, validation_check_id("payment_id", request->payment_id), read_payment);
 }
 
-static rpc_status read_payments(void *arg, storage_tx *tx) {
-  payment_query *query = arg;
+static rpc_status read_payments(storage_job *job, storage_tx *tx) {
+  payment_query *query = (payment_query *)job;
   Store__V1__ListPaymentsResponse *page = rpc_arena_alloc(query->arena, sizeof *page);
   payment_record *rows = rpc_arena_alloc(query->arena, (query->max + 1) * sizeof *rows);
   Store__V1__Payment **messages = rpc_arena_alloc(query->arena, query->max * sizeof *messages);
@@ -327,17 +345,19 @@ payment_service *payment_service_create(const payment_service_config *config, rp
   payment_service *service = calloc(1, sizeof *service);
   if (!service) goto out_of_memory;
   service->config = *config;
-  service->db = storage_open(&(storage_config){.path = config->database,
+  service->db = storage_open(&(storage_config){.database = config->database,
+                                               .schema = "payment",
                                                .migrations = payment_store_migrations,
                                                .statements = payment_store_statements,
                                                .statement_count = payment_store_statement_count,
                                                .threaded = config->threaded,
                                                .audit = config->audit,
                                                .metrics = config->metrics,
-                                               .log = config->log},
+                                               .log = config->log,
+                                               .faults = config->faults},
                              status);
   if (!service->db) goto fail;
-  service->keys = idempotency_create(service->db, config->clock);
+  service->keys = idempotency_create(service->db, config->clock, config->retention_hours);
   service->sim = simulation_create(&config->simulation, config->clock, config->random, config->metrics);
   if (!service->keys || !service->sim) goto out_of_memory;
   define_metrics(service);

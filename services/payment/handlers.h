@@ -9,14 +9,16 @@
 typedef struct payment_service payment_service;
 
 typedef struct payment_service_config {
-  const char *database; /* path of its SQLite file; ":memory:" only where threaded is false */
-  bool threaded;        /* see storage_config */
+  const char *database; /* see storage_config */
+  bool threaded;        /* the same */
   simulation_settings simulation;
   rpc_clock *clock; /* outlives the service, like the pointers below */
   rpc_random *random;
   metrics_registry *metrics;
-  log_sink *log;    /* may be NULL */
-  audit_log *audit; /* may be NULL */
+  log_sink *log;           /* may be NULL */
+  audit_log *audit;        /* may be NULL */
+  fault_plan *faults;      /* may be NULL */
+  int64_t retention_hours; /* of idempotency keys; 0: 24 */
 } payment_service_config;
 
 /* Opens the database. NULL on failure, with the reason in *status. */

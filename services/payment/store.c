@@ -41,9 +41,9 @@ const char *const payment_store_statements[STATEMENT_COUNT] = {
 const size_t payment_store_statement_count = STATEMENT_COUNT;
 
 void payment_store_insert(storage_tx *tx, const payment_record *payment, const char *correlation_id) {
-  storage_run(tx, PAYMENT_INSERT, "tttittit", payment->payment_id, payment->customer_id, payment->order_id,
-              payment->amount_cents, payment_status_name(payment->status), payment->decline_reason, payment->created_ms,
-              correlation_id);
+  storage_send(tx, PAYMENT_INSERT, NULL, "tttittit", payment->payment_id, payment->customer_id, payment->order_id,
+               payment->amount_cents, payment_status_name(payment->status), payment->decline_reason,
+               payment->created_ms, correlation_id);
 }
 
 static void read_payment(storage_tx *tx, size_t index, payment_record *payment) {
@@ -69,9 +69,8 @@ bool payment_store_find(storage_tx *tx, const char *payment_id, payment_record *
 }
 
 void payment_store_refund(storage_tx *tx, const char *payment_id, int64_t now_ms) {
-  if (storage_run(tx, PAYMENT_REFUND, "ti", payment_id, now_ms) == 1) return;
-  rpc_status status = rpc_status_error(RPC_UNAVAILABLE, "PAYMENT_CHANGED", "%s changed meanwhile", payment_id);
-  storage_tx_fail(tx, &status);
+  static const storage_condition is_completed = {1, "PAYMENT_CHANGED", "the payment changed meanwhile"};
+  storage_send(tx, PAYMENT_REFUND, &is_completed, "ti", payment_id, now_ms);
 }
 
 size_t payment_store_list(storage_tx *tx, const char *order_id, const char *before, payment_record *payments,

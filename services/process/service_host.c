@@ -10,7 +10,8 @@
 #include "rpc/process.h"
 #include "rpc/settings.h"
 
-enum { DRAIN_MS = 20000, SPANS_KEPT = 4096, MAX_IN_FLIGHT = 1000000, MAX_IN_FLIGHT_DEFAULT = 16384 };
+enum { DRAIN_MS = 20000, MAX_IN_FLIGHT = 1000000, MAX_IN_FLIGHT_DEFAULT = 16384 };
+enum { AUDIT_BYTES_DEFAULT = 256 << 20, AUDIT_KEPT_DEFAULT = 8 };
 
 /* "payment-service": in the pid file and in messages. */
 static const char *process_name(const service_host *host, char buffer[64]) {
@@ -30,6 +31,8 @@ void service_host_check(service_host *host, const rpc_status *status) {
 }
 
 static void open_telemetry(service_host *host) {
+  int64_t audit_bytes = settings_integer("STORE_AUDIT_MAX_BYTES", AUDIT_BYTES_DEFAULT, 4096, INT64_MAX);
+  int64_t audit_kept = settings_integer("STORE_AUDIT_FILES_KEPT", AUDIT_KEPT_DEFAULT, 1, 1000);
   static const char *const levels[] = {
       [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn", [LOG_ERROR] = "error", NULL};
   host->log = log_open(host->name, NULL, (log_level)settings_choice("STORE_LOG_LEVEL", LOG_INFO, levels));
@@ -38,9 +41,12 @@ static void open_telemetry(service_host *host) {
   snprintf(path, sizeof path, "%s/%s-audit.jsonl", host->data_dir, host->name);
   host->audit = audit_open(host->name, path);
   if (!host->audit) fail(host, path, strerror(errno));
+  audit_rotate_at(host->audit, audit_bytes, (int)audit_kept);
   host->metrics = metrics_registry_create();
-  host->traces = trace_recorder_create(host->name, SPANS_KEPT);
-  if (!host->metrics || !host->traces) fail(host, "telemetry", "out of memory");
+  if (!host->metrics || !tracing_open(&host->tracing, host->name, host->metrics)) {
+    fail(host, "telemetry", "out of memory");
+  }
+  host->traces = host->tracing.recorder;
 }
 
 /* FNV-1a of the name, mixed in: services that share a seed must not make the same identifiers. */
@@ -50,13 +56,26 @@ static uint64_t seed_of(const char *name, uint64_t seed) {
   return seed;
 }
 
+static void choose_database(service_host *host) {
+  const char *url = settings_text("STORE_DATABASE_URL", NULL);
+  if (!url) {
+    snprintf(host->database, sizeof host->database, "%s/%s.db", host->data_dir, host->name);
+  } else if (strncmp(url, "postgres", 8) == 0 && strstr(url, "://") && strlen(url) < sizeof host->database) {
+    strcpy(host->database, url);
+  } else {
+    fprintf(stderr, "STORE_DATABASE_URL must be a URL such as postgres://user@host/database\n");
+    exit(2);
+  }
+}
+
 void service_host_open(service_host *host, const api_service *api) {
   memset(host, 0, sizeof *host);
   host->api = api;
   host->name = api->name;
   process_block_signals();
   host->data_dir = settings_data_dir();
-  snprintf(host->database, sizeof host->database, "%s/%s.db", host->data_dir, host->name);
+  choose_database(host);
+  host->retention_hours = settings_integer("STORE_RETENTION_HOURS", 24, 1, 1000000);
   uint64_t seed = (uint64_t)settings_integer("STORE_SEED", 0, 0, INT64_MAX);
   int64_t max_in_flight = settings_integer("STORE_MAX_IN_FLIGHT", MAX_IN_FLIGHT_DEFAULT, 1, MAX_IN_FLIGHT);
   char name[64];
@@ -66,11 +85,17 @@ void service_host_open(service_host *host, const api_service *api) {
   rpc_random_init(&host->random, seed_of(host->name, seed));
   host->clock = rpc_clock_create();
   if (!host->clock) fail(host, "clock", "out of memory");
+  const char *planned_fault = settings_text("STORE_FAULT_POINT", NULL);
+  if (planned_fault) {
+    fault_plan_parse(&host->fault_plan, planned_fault);
+    host->faults = &host->fault_plan;
+  }
   host->server = rpc_server_create(&(rpc_server_config){.name = host->name,
                                                         .clock = host->clock,
                                                         .random = &host->random,
                                                         .metrics = host->metrics,
                                                         .traces = host->traces,
+                                                        .faults = host->faults,
                                                         .max_in_flight = (uint32_t)max_in_flight});
   if (!host->server) fail(host, "server", "out of memory");
 }
@@ -97,7 +122,7 @@ void service_host_close(service_host *host) {
   char name[64];
   rpc_server_destroy(host->server);
   rpc_clock_destroy(host->clock);
-  trace_recorder_destroy(host->traces);
+  tracing_close(&host->tracing);
   metrics_registry_destroy(host->metrics);
   audit_close(host->audit);
   log_close(host->log);

@@ -2,11 +2,15 @@
  * serving until SIGTERM, and the end in order. For their main.c alone: service_host_open, then make the service from
  * the host's parts and register it, service_host_serve, destroy the service, service_host_close.
  *
- * Settings: STORE_DATA_DIR (default .store), STORE_SEED (0: from the operating system), STORE_LOG_LEVEL (debug, info,
- * warn, error), and, with the service's name, STORE_<NAME>_LISTEN (default tcp://127.0.0.1:<port in the .proto>) and
- * STORE_MAX_IN_FLIGHT (1 to 1000000; default 16384). */
+ * Settings: STORE_DATA_DIR (default .store), STORE_DATABASE_URL (postgres://…: a database that replicas share, each
+ * service in a schema named after it; default: a SQLite file in the data folder), STORE_RETENTION_HOURS (1 to 1000000;
+ * default 24: how long idempotency keys are kept), STORE_SEED (0: from the operating system), STORE_LOG_LEVEL (debug,
+ * info, warn, error), and, with the service's name, STORE_<NAME>_LISTEN (default tcp://127.0.0.1:<port in the .proto>)
+ * and STORE_MAX_IN_FLIGHT (1 to 1000000; default 16384), STORE_AUDIT_MAX_BYTES (4096 and more; default 256 MiB) and
+ * STORE_AUDIT_FILES_KEPT (1 to 1000; default 8), see telemetry/audit.h; those of process/tracing.h. */
 #pragma once
 
+#include "process/tracing.h"
 #include "rpc/server.h"
 #include "telemetry/audit.h"
 #include "telemetry/log.h"
@@ -16,11 +20,15 @@ typedef struct service_host {
   const api_service *api;
   const char *name;     /* "payment" */
   const char *data_dir; /* exists */
-  char database[4096];  /* "<data_dir>/<name>.db" */
+  char database[4096];  /* STORE_DATABASE_URL, or "<data_dir>/<name>.db" */
+  int64_t retention_hours;
   rpc_clock *clock;
   rpc_random random;
   metrics_registry *metrics;
-  trace_recorder *traces;
+  tracing tracing;
+  trace_recorder *traces; /* its recorder */
+  fault_plan *faults;     /* NULL unless STORE_FAULT_POINT is set: see rpc/fault_plan.h */
+  fault_plan fault_plan;
   log_sink *log;    /* to standard error */
   audit_log *audit; /* "<data_dir>/<name>-audit.jsonl" */
   rpc_server *server;

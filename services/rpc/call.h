@@ -28,6 +28,12 @@ const char *rpc_call_correlation_id(const rpc_call *call);
 /* The span of this call, the parent of what the handler calls. */
 const trace_context *rpc_call_trace(const rpc_call *call);
 
+/* A span of something done within this call, as a child of its own. name: a literal. */
+trace_span rpc_call_span_start(const rpc_call *call, const char *name);
+
+/* Before the call is answered. detail may be NULL. */
+void rpc_call_span_end(const rpc_call *call, const trace_span *span, int code, const char *detail);
+
 /* When the caller stops waiting, on the server's clock. */
 int64_t rpc_call_deadline_us(const rpc_call *call);
 

@@ -48,7 +48,7 @@ typedef struct client_call {
   bool has_key;
   int64_t started_us, deadline_us;
   uint32_t attempts;
-  trace_span span;
+  trace_span span, backoff_span;
   char traceparent[TRACE_PARENT_SIZE];
   char correlation_id[64];
 
@@ -126,14 +126,57 @@ static void count_out(rpc_client *client) {
   pthread_mutex_unlock(&client->lock);
 }
 
+/* What every server answers is asked by monitoring, every few seconds: no traces of that. */
+static bool is_traced(const client_call *call) {
+  static const char builtin[] = "/rpc.v1.";
+  return strncmp(call->method->name, builtin, sizeof builtin - 1) != 0;
+}
+
+static const char *error_type(const rpc_status *status) {
+  if (status->code == RPC_OK) return NULL;
+  return status->reason[0] ? status->reason : rpc_code_name(status->code);
+}
+
+static void end_span(client_call *call, const rpc_status *status) {
+  if (!is_traced(call)) return;
+  const char *service = call->method->name + 1, *slash = strchr(service, '/');
+  trace_span *span = &call->span;
+  trace_span_set_text(span, "rpc.system", RPC_TRACE_SYSTEM);
+  trace_span_set_slice(span, "rpc.service", service, (size_t)(slash - service));
+  trace_span_set_text(span, "rpc.method", slash + 1);
+  trace_span_set_text(span, "peer.service", call->client->config.target);
+  trace_span_set_number(span, "rpc.grpc.status_code", (int64_t)status->code);
+  trace_span_set_number(span, "rpc.attempts", call->attempts);
+  trace_span_end(call->client->config.traces, span, (int)status->code, call->correlation_id, error_type(status));
+}
+
+/* A span for the wait before another attempt, with what it is that makes one necessary: a waterfall then shows the
+ * attempts, which are spans at their server, and what lies between. */
+static void begin_backoff_span(client_call *call, const rpc_status *status) {
+  call->backoff_span = trace_span_start(call->client->config.traces, "backoff", TRACE_INTERNAL, &call->span.context);
+  trace_span_set_number(&call->backoff_span, "rpc.attempt", call->attempts);
+  trace_span_set_number(&call->backoff_span, "rpc.grpc.status_code", (int64_t)status->code);
+}
+
+static void end_backoff_span(client_call *call) {
+  if (!is_traced(call)) return;
+  const rpc_status *status = &call->attempt_status; /* of the attempt before */
+  trace_span_end(call->client->config.traces, &call->backoff_span, (int)status->code, call->correlation_id,
+                 error_type(status));
+}
+
 static void record(client_call *call, const rpc_status *status) {
   rpc_client *client = call->client;
-  trace_span_end(client->config.traces, &call->span, (int)status->code, call->correlation_id, status->reason);
+  end_span(call, status);
   if (!client->requests) return;
   metrics_add(
       metrics_series_get(client->requests, (const char *const[]){call->method->name, rpc_code_name(status->code)}), 1);
-  metrics_observe_us(metrics_series_get(client->durations, (const char *const[]){call->method->name}),
-                     now_us(call) - call->started_us);
+  metrics_series *duration = metrics_series_get(client->durations, (const char *const[]){call->method->name});
+  if (is_traced(call)) {
+    metrics_observe_traced_us(duration, now_us(call) - call->started_us, &call->span.context);
+  } else {
+    metrics_observe_us(duration, now_us(call) - call->started_us);
+  }
 }
 
 static void complete(client_call *call, const rpc_status *status, const ProtobufCMessage *response) {
@@ -202,6 +245,7 @@ static int64_t backoff_us(const client_call *call) {
 }
 
 static void on_backoff_over(void *arg) {
+  end_backoff_span(arg);
   start_attempt(arg);
 }
 
@@ -219,6 +263,8 @@ static void conclude(client_call *call) {
     metrics_series *counter = allowed ? client->retries : client->retries_refused;
     if (counter) metrics_add(counter, 1);
     if (allowed && again_us < call->deadline_us) {
+      call->attempt_status = status;
+      begin_backoff_span(call, &status);
       rpc_clock_set(client->config.clock, &call->timer, again_us, on_backoff_over, call);
       return;
     }
@@ -234,6 +280,7 @@ static bool leave(client_call *call, int parties) {
 
 static void on_exchange_done(rpc_exchange *exchange, nng_msg *response, const rpc_status *status) {
   client_call *call = (client_call *)exchange;
+  if (response) fault_plan_reach(call->client->config.faults, FAULT_AFTER_RECEIVE);
   call->response = response;
   call->attempt_status = *status;
   int parties = rpc_clock_cancel(call->client->config.clock, &call->timer) ? 2 : 1;
@@ -274,6 +321,7 @@ static bool begin_exchange(client_call *call, int64_t now) {
     call->attempt_status = rpc_status_error(RPC_RESOURCE_EXHAUSTED, "", "no memory for the request");
     return false;
   }
+  fault_plan_reach(call->client->config.faults, FAULT_BEFORE_SEND);
   rpc_transport *transport = call->client->config.transport;
   return transport->start(transport, &call->exchange, request, &call->attempt_status);
 }
@@ -355,7 +403,7 @@ void rpc_client_call(rpc_client *client, const api_method *method, const Protobu
       options->deadline_us ? options->deadline_us : call->started_us + (int64_t)client->config.timeout_ms * 1000;
   rpc_arena_init(&call->arena, RESPONSE_ARENA_LIMIT);
   pthread_mutex_init(&call->starting, NULL);
-  call->span = trace_span_start(client->config.traces, method->name, TRACE_CLIENT, options->parent);
+  call->span = trace_span_start(client->config.traces, method->name + 1, TRACE_CLIENT, options->parent);
   count_in(client);
   fill_metadata(call, options);
   if (fill_payload(call, request)) {

@@ -12,6 +12,7 @@
 
 #include "api.h"
 #include "rpc/clock.h"
+#include "rpc/fault_plan.h"
 #include "rpc/metadata.h"
 #include "rpc/random.h"
 #include "rpc/status.h"
@@ -28,6 +29,7 @@ typedef struct rpc_client_config {
   rpc_random *random;          /* for jitter */
   metrics_registry *metrics;   /* may be NULL */
   trace_recorder *traces;      /* may be NULL */
+  fault_plan *faults;          /* may be NULL */
   uint32_t timeout_ms;         /* of a call that names no deadline; 0: 30000 */
   uint32_t attempt_timeout_ms; /* of one attempt; 0: what is left of the call's time */
   uint32_t max_attempts;       /* 0: 4; 1: no retries */

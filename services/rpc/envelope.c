@@ -2,10 +2,10 @@
 #include "rpc/envelope.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "rpc/message_check.h"
+#include "telemetry/utf8.h"
 
 /* Field numbers of `payload` in the two messages, as written on the wire with wire type 2 (length-delimited). */
 enum { REQUEST_PAYLOAD_TAG = 4 << 3 | 2, RESPONSE_PAYLOAD_TAG = 5 << 3 | 2 };
@@ -112,7 +112,9 @@ Rpc__V1__Request *envelope_unpack_request(nng_msg *message, rpc_arena *arena) {
 }
 
 Rpc__V1__Response *envelope_unpack_response(nng_msg *message, rpc_arena *arena) {
-  return rpc__v1__response__unpack(&arena->allocator, nng_msg_len(message), nng_msg_body(message));
+  Rpc__V1__Response *response =
+      rpc__v1__response__unpack(&arena->allocator, nng_msg_len(message), nng_msg_body(message));
+  return response && message_check_text(&response->base).code == RPC_OK ? response : NULL;
 }
 
 rpc_status envelope_status(const Rpc__V1__Response *response) {
@@ -121,7 +123,7 @@ rpc_status envelope_status(const Rpc__V1__Response *response) {
   const Rpc__V1__ErrorDetail *detail = response->n_details ? response->details[0] : NULL;
   rpc_status status = rpc_status_error(code, detail ? detail->reason : "", "%s", response->message);
   if (!detail) return status;
-  snprintf(status.field, sizeof status.field, "%s", detail->field);
+  utf8_copy(status.field, sizeof status.field, detail->field);
   for (size_t i = 0; i < detail->n_metadata; i++) {
     rpc_status_set_fact(&status, detail->metadata[i]->key, detail->metadata[i]->value);
   }
@@ -132,7 +134,9 @@ ProtobufCMessage *envelope_unpack_payload(const ProtobufCMessageDescriptor *desc
                                           rpc_arena *arena, rpc_status *status) {
   static const uint8_t nothing[1] = {0};
   const uint8_t *bytes = payload.data ? payload.data : nothing;
-  ProtobufCMessage *message = protobuf_c_message_unpack(descriptor, &arena->allocator, payload.len, bytes);
+  bool fits = message_check_depth(descriptor, bytes, payload.len);
+  ProtobufCMessage *message =
+      fits ? protobuf_c_message_unpack(descriptor, &arena->allocator, payload.len, bytes) : NULL;
   if (!message) {
     *status = rpc_status_error(RPC_INVALID_ARGUMENT, "MALFORMED_PAYLOAD", "payload: not a valid %s", descriptor->name);
     return NULL;

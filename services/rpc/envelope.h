@@ -20,7 +20,8 @@ nng_msg *envelope_pack_request(const char *method, uint32_t timeout_ms, const rp
 /* response is written where status->code is RPC_OK, and may be NULL otherwise. The caller's to free. */
 nng_msg *envelope_pack_response(const rpc_status *status, const ProtobufCMessage *response);
 
-/* Into the arena, NULL where the message is not an envelope. */
+/* Into the arena, NULL where the message is not an envelope. The texts of a response, except in its payload, are UTF-8;
+ * a request's are the server's to check, which says what is wrong. */
 Rpc__V1__Request *envelope_unpack_request(nng_msg *message, rpc_arena *arena);
 Rpc__V1__Response *envelope_unpack_response(nng_msg *message, rpc_arena *arena);
 

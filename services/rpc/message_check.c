@@ -1,4 +1,4 @@
-/* Walks a message by its descriptor and checks the texts in it. */
+/* Walks a message by its descriptor and checks the texts in it; and its bytes, for how deep they nest. */
 #include "rpc/message_check.h"
 
 #include <stdint.h>
@@ -88,4 +88,45 @@ rpc_status message_check_text(const ProtobufCMessage *message) {
   rpc_status status = rpc_status_ok();
   check_message(message, NULL, &status);
   return status;
+}
+
+/* --- depth --- */
+
+static bool take_varint(const uint8_t **at, const uint8_t *end, uint64_t *value) {
+  *value = 0;
+  for (int shift = 0; *at < end && shift < 64; shift += 7) {
+    uint8_t byte = *(*at)++;
+    *value |= (uint64_t)(byte & 0x7f) << shift;
+    if (byte < 0x80) return true;
+  }
+  return false;
+}
+
+static bool skip(const uint8_t **at, const uint8_t *end, uint64_t size) {
+  if (size > (size_t)(end - *at)) return false;
+  *at += size;
+  return true;
+}
+
+static bool check_depth(const ProtobufCMessageDescriptor *type, const uint8_t *at, const uint8_t *end, int depth) {
+  enum { VARINT = 0, FIXED_64 = 1, SIZED = 2, FIXED_32 = 5 };
+  if (depth > MESSAGE_DEPTH_MAX) return false;
+  uint64_t tag, value;
+  bool is_sound = true;
+  while (is_sound && at < end && take_varint(&at, end, &tag)) {
+    const uint8_t wire_type = tag & 7;
+    is_sound = wire_type == VARINT     ? take_varint(&at, end, &value)
+               : wire_type == SIZED    ? take_varint(&at, end, &value) && skip(&at, end, value)
+               : wire_type == FIXED_64 ? skip(&at, end, 8)
+                                       : wire_type == FIXED_32 && skip(&at, end, 4);
+    if (!is_sound || wire_type != SIZED) continue;
+    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field(type, (unsigned)(tag >> 3));
+    if (!field || field->type != PROTOBUF_C_TYPE_MESSAGE) continue;
+    if (!check_depth(field->descriptor, at - value, at, depth + 1)) return false;
+  }
+  return true;
+}
+
+bool message_check_depth(const ProtobufCMessageDescriptor *type, const uint8_t *bytes, size_t size) {
+  return size == 0 || check_depth(type, bytes, bytes + size, 1);
 }

@@ -8,6 +8,9 @@
 #define RPC_METADATA_IDEMPOTENCY_KEY "idempotency-key"
 #define RPC_METADATA_AUTHORIZATION "authorization"
 
+/* rpc.system of spans: the envelope over NNG, with gRPC's status codes. */
+#define RPC_TRACE_SYSTEM "nng"
+
 enum {
   RPC_METADATA_MAX = 16,         /* entries in one envelope */
   RPC_METADATA_VALUE_MAX = 1024, /* bytes of one value */

@@ -1,5 +1,6 @@
 /* One call from its envelope to its answer: find the method, refuse what must be refused, unpack, hand to the handler;
- * later pack the answer, count it, and let the call go. rpc.v1.Health, Metrics and Reflection are at the end. */
+ * later pack the answer, count it, and let the call go. rpc.v1.Health, Metrics and Reflection are at the end,
+ * Traces in trace_service.c. */
 #include "rpc/server.h"
 
 #include <assert.h>
@@ -12,6 +13,7 @@
 
 #include "rpc/envelope.h"
 #include "rpc/message_check.h"
+#include "rpc/trace_service.h"
 #include "rpc/transport.h"
 #include "rpc/v1/health.rpc.h"
 #include "rpc/v1/metrics.rpc.h"
@@ -39,7 +41,7 @@ typedef struct method_entry {
   const api_method *api;
   const service_entry *service;
   size_t index; /* within the service */
-  bool always;  /* answered while draining and past the bound: health, metrics, reflection */
+  bool always;  /* answered while draining and past the bound: health, metrics, reflection, traces */
   metrics_series *duration;
   _Atomic(metrics_series *) by_code[RPC_CODE_COUNT]; /* made when first needed */
 } method_entry;
@@ -60,7 +62,7 @@ struct rpc_server {
   size_t method_count;
   health_dependency dependencies[DEPENDENCIES_MAX];
   size_t dependency_count;
-  metrics_family *requests, *durations;
+  metrics_family *requests, *durations, *errors;
   metrics_series *in_flight_gauge;
   atomic_uint in_flight;
   atomic_bool draining;
@@ -103,6 +105,9 @@ rpc_server *rpc_server_create(const rpc_server_config *config) {
   server->durations =
       metrics_define(config->metrics, METRICS_HISTOGRAM, "rpc_server_request_duration_seconds",
                      "Time from a call's arrival to its answer.", (const char *const[]){"method", NULL});
+  server->errors = metrics_define(config->metrics, METRICS_COUNTER, "rpc_server_errors_total",
+                                  "Calls answered with an error, by method and reason (the code where it gave none).",
+                                  (const char *const[]){"method", "reason", NULL});
   metrics_family *in_flight =
       metrics_define(config->metrics, METRICS_GAUGE, "rpc_server_in_flight_requests", "Calls not yet answered.", NULL);
   server->in_flight_gauge = metrics_series_get(in_flight, NULL);
@@ -201,6 +206,14 @@ const trace_context *rpc_call_trace(const rpc_call *call) {
   return &call->span.context;
 }
 
+trace_span rpc_call_span_start(const rpc_call *call, const char *name) {
+  return trace_span_start(call->server->config.traces, name, TRACE_INTERNAL, &call->span.context);
+}
+
+void rpc_call_span_end(const rpc_call *call, const trace_span *span, int code, const char *detail) {
+  trace_span_end(call->server->config.traces, span, code, call->correlation_id, detail);
+}
+
 int64_t rpc_call_deadline_us(const rpc_call *call) {
   return call->deadline_us;
 }
@@ -223,36 +236,60 @@ rpc_timer *rpc_call_timer(rpc_call *call) {
 
 /* --- the answer --- */
 
-static void count_answer(rpc_call *call, rpc_code code) {
+static const char *reason_of(const rpc_status *status) {
+  return status->reason[0] ? status->reason : rpc_code_name(status->code);
+}
+
+static void count_answer(rpc_call *call, const rpc_status *status) {
   rpc_server *server = call->server;
   method_entry *method = call->method;
-  if (!method) {
-    metrics_add(metrics_series_get(server->requests, (const char *const[]){"unknown", rpc_code_name(code)}), 1);
-    return;
+  const char *name = method ? method->api->name : "unknown";
+  if (status->code != RPC_OK) {
+    metrics_add(metrics_series_get(server->errors, (const char *const[]){name, reason_of(status)}), 1);
   }
-  metrics_series *series = atomic_load_explicit(&method->by_code[code], memory_order_acquire);
+  metrics_series *series = method ? atomic_load_explicit(&method->by_code[status->code], memory_order_acquire) : NULL;
   if (!series) {
-    series = metrics_series_get(server->requests, (const char *const[]){method->api->name, rpc_code_name(code)});
-    atomic_store_explicit(&method->by_code[code], series, memory_order_release);
+    series = metrics_series_get(server->requests, (const char *const[]){name, rpc_code_name(status->code)});
+    if (method) atomic_store_explicit(&method->by_code[status->code], series, memory_order_release);
   }
   metrics_add(series, 1);
-  metrics_observe_us(method->duration, rpc_clock_now_us(server->config.clock) - call->received_us);
+  if (!method) return;
+  int64_t took_us = rpc_clock_now_us(server->config.clock) - call->received_us;
+  if (method->always) {
+    metrics_observe_us(method->duration, took_us); /* its span is not kept */
+  } else {
+    metrics_observe_traced_us(method->duration, took_us, &call->span.context);
+  }
+}
+
+/* What every server answers is asked by monitoring, every few seconds: no traces of that. */
+static void end_span(rpc_call *call, const rpc_status *status) {
+  if (!call->method || call->method->always) return;
+  const service_entry *service = call->method->service;
+  trace_span *span = &call->span;
+  trace_span_set_text(span, "rpc.system", RPC_TRACE_SYSTEM);
+  trace_span_set_text(span, "rpc.service", service->api->full_name);
+  trace_span_set_text(span, "rpc.method", strrchr(span->name, '/') + 1);
+  trace_span_set_number(span, "rpc.grpc.status_code", (int64_t)status->code);
+  trace_span_end(call->server->config.traces, span, (int)status->code, call->correlation_id,
+                 status->code == RPC_OK ? NULL : reason_of(status));
 }
 
 static void finish(rpc_call *call, const rpc_status *status, const ProtobufCMessage *response) {
   rpc_server *server = call->server;
   nng_msg *message = envelope_pack_response(status, response);
   if (!message) abort(); /* without memory for an answer the caller is better told by a lost connection */
-  count_answer(call, status->code);
-  if (call->method) {
-    trace_span_end(server->config.traces, &call->span, (int)status->code, call->correlation_id, status->reason);
-  }
+  count_answer(call, status);
+  end_span(call, status);
   rpc_respond_fn respond = call->respond;
   void *respond_arg = call->respond_arg;
   bool counted = call->counted;
+  fault_plan *faults = call->method && !call->method->always ? server->config.faults : NULL;
   rpc_arena_free(&call->arena);
   free(call);
+  fault_plan_reach(faults, FAULT_BEFORE_REPLY);
   respond(respond_arg, message);
+  fault_plan_reach(faults, FAULT_AFTER_REPLY);
   if (counted) atomic_fetch_sub(&server->in_flight, 1);
 }
 
@@ -310,7 +347,7 @@ static void start_span(rpc_call *call) {
   trace_context parent = {0};
   const char *traceparent = rpc_call_metadata(call, RPC_METADATA_TRACEPARENT);
   if (traceparent && !trace_context_parse(traceparent, &parent)) memset(&parent, 0, sizeof parent);
-  call->span = trace_span_start(call->server->config.traces, call->method->api->name, TRACE_SERVER, &parent);
+  call->span = trace_span_start(call->server->config.traces, call->method->api->name + 1, TRACE_SERVER, &parent);
 }
 
 /* Counts the call in where there is room for it. */
@@ -415,17 +452,18 @@ static void check_health(void *self, rpc_call *call, const Rpc__V1__HealthCheckR
 }
 
 static void scrape_metrics(void *self, rpc_call *call, const Rpc__V1__ScrapeRequest *request) {
-  (void)request;
   rpc_server *server = self;
+  bool open = request->format == RPC__V1__METRICS_FORMAT__OPENMETRICS_TEXT;
+  metrics_format format = open ? METRICS_FORMAT_OPENMETRICS : METRICS_FORMAT_TEXT;
   size_t length;
-  char *text = metrics_write_text(server->config.metrics, &length);
+  char *text = metrics_write(server->config.metrics, format, &length);
   if (!text) {
     rpc_status status = rpc_status_error(RPC_RESOURCE_EXHAUSTED, "", "no memory for the metrics");
     rpc_call_fail(call, &status);
     return;
   }
   Rpc__V1__ScrapeResponse response = RPC__V1__SCRAPE_RESPONSE__INIT;
-  response.content_type = (char *)METRICS_TEXT_CONTENT_TYPE;
+  response.content_type = (char *)metrics_content_type(format);
   response.body = (ProtobufCBinaryData){length, (uint8_t *)text};
   rpc_v1_metrics_scrape_reply(call, &response);
   free(text);
@@ -451,4 +489,5 @@ static void add_builtin_services(rpc_server *server) {
   rpc_v1_health_register(server, &health, server);
   rpc_v1_metrics_register(server, &metrics, server);
   rpc_v1_reflection_register(server, &reflection, server);
+  trace_service_register(server, server->config.traces);
 }

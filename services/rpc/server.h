@@ -1,7 +1,7 @@
 /* Receives envelopes, finds the method, unpacks the request, calls the handler and packs the answer. It knows no
  * transport: rpc_listener feeds it from NNG sockets, a simulation from its own network.
  *
- * A server also answers rpc.v1.Health, rpc.v1.Metrics and rpc.v1.Reflection by itself. Calls in flight are
+ * A server also answers rpc.v1.Health, Metrics, Reflection and Traces by itself. Calls in flight are
  * bounded; past the bound the answer is RESOURCE_EXHAUSTED at once. A call whose deadline passed before it
  * was begun is answered DEADLINE_EXCEEDED without work. */
 #pragma once
@@ -13,6 +13,7 @@
 #include "api.h"
 #include "rpc/call.h"
 #include "rpc/clock.h"
+#include "rpc/fault_plan.h"
 #include "rpc/random.h"
 #include "telemetry/metrics.h"
 #include "telemetry/trace.h"
@@ -25,6 +26,7 @@ typedef struct rpc_server_config {
   rpc_random *random;          /* for correlation ids */
   metrics_registry *metrics;   /* what Metrics/Scrape answers */
   trace_recorder *traces;      /* may be NULL */
+  fault_plan *faults;          /* may be NULL */
   uint32_t max_in_flight;      /* 0: 16384 */
   uint32_t default_timeout_ms; /* for requests that name none; 0: 30000 */
   size_t max_message_size;     /* bytes of a request, and of what it unpacks to (times 16); 0: 1 MiB */

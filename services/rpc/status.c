@@ -47,10 +47,12 @@ rpc_status rpc_status_invalid(const char *field, const char *format, ...) {
 }
 
 void rpc_status_set_fact(rpc_status *status, const char *key, const char *value) {
+  char kept[sizeof status->facts[0].key] = ""; /* long keys may differ and be the same as kept */
+  utf8_copy(kept, sizeof kept, key);
   for (int i = 0; i < RPC_STATUS_FACTS; i++) {
     rpc_status_fact *fact = &status->facts[i];
-    if (fact->key[0] != '\0' && strcmp(fact->key, key) != 0) continue;
-    utf8_copy(fact->key, sizeof fact->key, key);
+    if (fact->key[0] != '\0' && strcmp(fact->key, kept) != 0) continue;
+    memcpy(fact->key, kept, sizeof kept);
     utf8_copy(fact->value, sizeof fact->value, value);
     return;
   }

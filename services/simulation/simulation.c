@@ -21,6 +21,9 @@
 typedef enum outcome { OUTCOME_DONE, OUTCOME_REFUSED, OUTCOME_TIMEOUT, OUTCOME_ERROR, OUTCOME_COUNT } outcome;
 
 static const char *const step_names[SIMULATION_STEP_COUNT] = {"reserve", "confirm", "release", "charge", "refund"};
+/* Of the spans that the waits show as. */
+static const char *const span_names[SIMULATION_STEP_COUNT] = {"check stock", "confirm stock", "release stock",
+                                                              "fraud check", "refund"};
 static const char *const outcome_names[OUTCOME_COUNT] = {"done", "refused", "timeout", "error"};
 
 /* A temporary error comes at once: after these milliseconds. */
@@ -52,6 +55,7 @@ struct simulation {
 typedef struct simulated_wait {
   simulation *simulation;
   rpc_call *call;
+  trace_span span;
   outcome outcome;
   double roll;
   simulation_next_fn next;
@@ -151,9 +155,11 @@ static void wait_ended(void *arg) {
   } else if (rpc_clock_now_us(wait->simulation->clock) >= rpc_call_deadline_us(wait->call)) {
     status = rpc_status_error(RPC_DEADLINE_EXCEEDED, "", "the caller's time ran out before the step was done");
   } else {
+    rpc_call_span_end(wait->call, &wait->span, RPC_OK, NULL);
     wait->next(wait->arg, wait->outcome == OUTCOME_REFUSED, wait->roll);
     return;
   }
+  rpc_call_span_end(wait->call, &wait->span, (int)status.code, status.reason);
   wait->failed(wait->arg, &status);
 }
 
@@ -171,7 +177,8 @@ void simulation_run(simulation *sim, simulation_step step, rpc_call *call, simul
   }
   int64_t delay_us = 0;
   outcome result = roll_outcome(sim, step, &delay_us);
-  *wait = (simulated_wait){sim, call, result, rpc_random_unit(sim->random), next, failed, arg};
+  trace_span span = rpc_call_span_start(call, span_names[step]);
+  *wait = (simulated_wait){sim, call, span, result, rpc_random_unit(sim->random), next, failed, arg};
   if (sim->outcomes[step][result] != NULL) metrics_add(sim->outcomes[step][result], 1);
   if (delay_us == 0) {
     wait_ended(wait);

@@ -14,10 +14,13 @@
 enum {
   KEY_MAX = 255,
   BUCKETS = 4096, /* chains are bounded by the server's bound of calls in flight */
-  KEPT_MS = 24 * 60 * 60 * 1000,
+  HOUR_MS = 60 * 60 * 1000,
   EXPIRE_INTERVAL_MS = 60 * 1000,
   EXPIRE_ROUND = 1000, /* keys deleted in one transaction */
 };
+
+/* Of the transaction that lost its key to another replica's. */
+#define REASON_CONFLICT "IDEMPOTENCY_CONFLICT"
 
 /* A call that waits for the first with its key; in its own call's arena. */
 typedef struct waiter {
@@ -27,16 +30,26 @@ typedef struct waiter {
 
 /* A key under way; in the arena of the call that came first. */
 typedef struct key_entry {
+  storage_job job; /* first: looks it up in the database */
+  idempotency *keys;
   struct key_entry *next; /* in its bucket */
   rpc_call *call;
   const char *method, *key; /* live as long as the call */
   uint8_t fingerprint[IDEMPOTENCY_FINGERPRINT_SIZE];
   waiter *waiters;
+  void (*go)(void *arg); /* NULL once it was called */
+  void *arg;
+
+  /* What was looked up: whether the key is there, the stored answer, and its message where status is RPC_OK. */
+  bool found, differs;
+  rpc_status status;
+  ProtobufCMessage *response;
 } key_entry;
 
 struct idempotency {
   storage *db;
   rpc_clock *clock;
+  int64_t kept_ms;
   storage_schedule *expiry;
   pthread_mutex_t lock; /* of the buckets and all in them */
   key_entry *buckets[BUCKETS];
@@ -113,7 +126,8 @@ static void answer(rpc_call *call, const ProtobufCMessage *response, const rpc_s
   }
 }
 
-void idempotency_finish(idempotency *keys, rpc_call *call, const ProtobufCMessage *response, const rpc_status *status) {
+/* Takes the call's key out of the table, and answers it and all that wait for it. */
+static void answer_all(idempotency *keys, rpc_call *call, const ProtobufCMessage *response, const rpc_status *status) {
   const char *key = key_of(call);
   waiter *next = NULL;
   if (key) {
@@ -134,50 +148,77 @@ void idempotency_finish(idempotency *keys, rpc_call *call, const ProtobufCMessag
 
 /* --- the keys answered before --- */
 
-typedef struct key_lookup {
-  rpc_call *call;
-  const key_entry *entry;
-  bool found, differs;
-  rpc_status status;          /* the stored answer, */
-  ProtobufCMessage *response; /* and its message where status is RPC_OK */
-} key_lookup;
-
-static rpc_status unpack_answer(key_lookup *found, const void *bytes, size_t size) {
-  rpc_arena *arena = rpc_call_arena(found->call);
+static rpc_status unpack_answer(key_entry *entry, const void *bytes, size_t size) {
+  rpc_arena *arena = rpc_call_arena(entry->call);
   Rpc__V1__Response *stored = rpc__v1__response__unpack(&arena->allocator, size, bytes);
   if (!stored) return rpc_status_error(RPC_DATA_LOSS, "STORED_ANSWER", "the stored answer cannot be read");
-  found->status = envelope_status(stored);
-  if (found->status.code != RPC_OK) return rpc_status_ok();
+  entry->status = envelope_status(stored);
+  if (entry->status.code != RPC_OK) return rpc_status_ok();
   rpc_status status;
-  found->response = envelope_unpack_payload(rpc_call_api(found->call)->output, stored->payload, arena, &status);
+  entry->response = envelope_unpack_payload(rpc_call_api(entry->call)->output, stored->payload, arena, &status);
   return status;
 }
 
-static rpc_status read_answer(void *arg, storage_tx *tx) {
-  key_lookup *found = arg;
-  if (!storage_find(tx, IDEMPOTENCY_FIND, "tt", found->entry->method, found->entry->key)) return rpc_status_ok();
+static rpc_status read_answer(storage_job *job, storage_tx *tx) {
+  key_entry *entry = (key_entry *)job;
+  entry->found = storage_find(tx, IDEMPOTENCY_FIND, "tt", entry->method, entry->key);
+  if (!entry->found) return storage_tx_status(tx);
   size_t size;
   const void *bytes = storage_column_bytes(tx, IDEMPOTENCY_FIND, 0, &size);
-  found->found = true;
-  found->differs = size != IDEMPOTENCY_FINGERPRINT_SIZE || memcmp(bytes, found->entry->fingerprint, size) != 0;
-  if (found->differs) return rpc_status_ok();
+  entry->differs = size != IDEMPOTENCY_FINGERPRINT_SIZE || memcmp(bytes, entry->fingerprint, size) != 0;
+  if (entry->differs) return rpc_status_ok();
   bytes = storage_column_bytes(tx, IDEMPOTENCY_FIND, 1, &size);
-  return unpack_answer(found, bytes, size);
+  return unpack_answer(entry, bytes, size);
 }
 
-/* The call is the first of its key here: answers it from the database where its key is there. */
-static idempotency_verdict look_up(idempotency *keys, const key_entry *entry) {
-  key_lookup found = {.call = entry->call, .entry = entry};
-  rpc_status status = storage_read(keys->db, read_answer, &found);
-  if (status.code == RPC_OK && !found.found) return IDEMPOTENCY_NEW;
-  if (status.code == RPC_OK) status = found.differs ? idempotency_key_reused(entry->key) : found.status;
-  idempotency_finish(keys, entry->call, found.response, status.code == RPC_OK ? NULL : &status);
-  return IDEMPOTENCY_ANSWERED;
+/* Goes on with a key that is not there; answers the call of one that is. */
+static void answer_read(storage_job *job, const rpc_status *result) {
+  key_entry *entry = (key_entry *)job;
+  void (*go)(void *arg) = entry->go;
+  rpc_status status = *result;
+  entry->go = NULL;
+  if (status.code == RPC_OK && !entry->found && go) {
+    go(entry->arg);
+    return;
+  }
+  if (status.code == RPC_OK && !entry->found) {
+    status = rpc_status_error(RPC_UNAVAILABLE, REASON_CONFLICT, "another replica is answering this idempotency key");
+  } else if (status.code == RPC_OK) {
+    status = entry->differs ? idempotency_key_reused(entry->key) : entry->status;
+  }
+  answer_all(entry->keys, entry->call, entry->response, status.code == RPC_OK ? NULL : &status);
 }
 
-idempotency_verdict idempotency_begin(idempotency *keys, rpc_call *call, const ProtobufCMessage *request) {
+static void look_up(key_entry *entry) {
+  entry->job = (storage_job){.run = read_answer, .done = answer_read};
+  storage_read(entry->keys->db, &entry->job);
+}
+
+static key_entry *entry_of(idempotency *keys, rpc_call *call) {
   const char *key = key_of(call);
-  if (!key) return IDEMPOTENCY_NEW;
+  if (!key) return NULL;
+  pthread_mutex_lock(&keys->lock);
+  key_entry *entry = *find_entry(keys, rpc_call_api(call)->name, key);
+  pthread_mutex_unlock(&keys->lock);
+  return entry && entry->call == call ? entry : NULL;
+}
+
+void idempotency_finish(idempotency *keys, rpc_call *call, const ProtobufCMessage *response, const rpc_status *status) {
+  key_entry *entry = entry_of(keys, call);
+  if (entry && status && strcmp(status->reason, REASON_CONFLICT) == 0) {
+    look_up(entry); /* the other's answer is committed: its key was in the way */
+  } else {
+    answer_all(keys, call, response, status);
+  }
+}
+
+void idempotency_begin(idempotency *keys, rpc_call *call, const ProtobufCMessage *request, void (*go)(void *arg),
+                       void *arg) {
+  const char *key = key_of(call);
+  if (!key) {
+    go(arg);
+    return;
+  }
   rpc_status status = idempotency_check_key(key);
   rpc_arena *arena = rpc_call_arena(call);
   key_entry *entry = rpc_arena_alloc(arena, sizeof *entry);
@@ -186,27 +227,24 @@ idempotency_verdict idempotency_begin(idempotency *keys, rpc_call *call, const P
     status = rpc_status_error(RPC_RESOURCE_EXHAUSTED, "OUT_OF_MEMORY", "no memory left for this call");
   }
   if (status.code == RPC_OK) {
+    entry->keys = keys;
     entry->call = call;
     entry->method = rpc_call_api(call)->name;
     entry->key = key;
+    entry->go = go;
+    entry->arg = arg;
     claim_result claim = claim_key(keys, entry, line);
-    if (claim == CLAIM_FIRST) return look_up(keys, entry);
-    if (claim == CLAIM_WAITS) return IDEMPOTENCY_ANSWERED;
+    if (claim == CLAIM_FIRST) look_up(entry);
+    if (claim != CLAIM_DIFFERS) return;
     status = idempotency_key_reused(key);
   }
   rpc_call_fail(call, &status);
-  return IDEMPOTENCY_ANSWERED;
 }
 
 void idempotency_save(idempotency *keys, storage_tx *tx, rpc_call *call, const ProtobufCMessage *response,
                       const rpc_status *status) {
-  const char *key = key_of(call);
-  if (!key) return;
-  const char *method = rpc_call_api(call)->name;
-  pthread_mutex_lock(&keys->lock);
-  const key_entry *entry = *find_entry(keys, method, key);
-  pthread_mutex_unlock(&keys->lock);
-  if (!entry || entry->call != call) return;
+  const key_entry *entry = entry_of(keys, call);
+  if (!entry) return;
   rpc_status ok = rpc_status_ok();
   nng_msg *packed = envelope_pack_response(status ? status : &ok, response);
   if (!packed) {
@@ -215,33 +253,31 @@ void idempotency_save(idempotency *keys, storage_tx *tx, rpc_call *call, const P
     return;
   }
   storage_begin(tx, IDEMPOTENCY_INSERT);
-  storage_bind_text(tx, IDEMPOTENCY_INSERT, 1, method);
-  storage_bind_text(tx, IDEMPOTENCY_INSERT, 2, key);
+  storage_bind_text(tx, IDEMPOTENCY_INSERT, 1, entry->method);
+  storage_bind_text(tx, IDEMPOTENCY_INSERT, 2, entry->key);
   storage_bind_bytes(tx, IDEMPOTENCY_INSERT, 3, entry->fingerprint, IDEMPOTENCY_FINGERPRINT_SIZE);
   storage_bind_bytes(tx, IDEMPOTENCY_INSERT, 4, nng_msg_body(packed), nng_msg_len(packed));
   storage_bind_integer(tx, IDEMPOTENCY_INSERT, 5, rpc_clock_unix_ms(keys->clock));
-  int64_t inserted = storage_finish(tx, IDEMPOTENCY_INSERT);
+  static const storage_condition is_new = {1, REASON_CONFLICT, "another replica is answering this idempotency key"};
+  storage_send_begun(tx, IDEMPOTENCY_INSERT, &is_new);
   nng_msg_free(packed);
-  if (inserted == 1) return;
-  rpc_status failure =
-      rpc_status_error(RPC_UNAVAILABLE, "IDEMPOTENCY_CONFLICT", "another replica is answering this idempotency key");
-  storage_tx_fail(tx, &failure);
 }
 
 /* --- the keys that are old --- */
 
 static rpc_status expire_keys(void *arg, storage_tx *tx, bool *more) {
   idempotency *keys = arg;
-  int64_t oldest_ms = rpc_clock_unix_ms(keys->clock) - KEPT_MS;
+  int64_t oldest_ms = rpc_clock_unix_ms(keys->clock) - keys->kept_ms;
   *more = storage_run(tx, IDEMPOTENCY_EXPIRE, "ii", oldest_ms, (int64_t)EXPIRE_ROUND) == EXPIRE_ROUND;
   return storage_tx_status(tx);
 }
 
-idempotency *idempotency_create(storage *db, rpc_clock *clock) {
+idempotency *idempotency_create(storage *db, rpc_clock *clock, int64_t kept_hours) {
   idempotency *keys = calloc(1, sizeof *keys);
   if (!keys) return NULL;
   keys->db = db;
   keys->clock = clock;
+  keys->kept_ms = (kept_hours ? kept_hours : IDEMPOTENCY_KEPT_HOURS) * HOUR_MS;
   pthread_mutex_init(&keys->lock, NULL);
   keys->expiry =
       storage_schedule_create(db, clock, EXPIRE_INTERVAL_MS, (storage_chore){.run = expire_keys, .arg = keys});

@@ -1,9 +1,10 @@
 /* Idempotency keys (the model is Stripe's): a write that carries a key answers the same when it is sent again, and is
  * refused where the request differs. The answer is kept in the transaction of the effect; a key whose call is still
- * under way in this process makes the second call wait for the first.
+ * under way in this process makes the second call wait for the first. Of two replicas at it at once one saves its
+ * answer; the other's work is undone, and its call gets the winner's answer.
  *
- * Use: idempotency_begin; where it says IDEMPOTENCY_NEW do the work, and in the transaction idempotency_save the
- * answer; then idempotency_finish. Keys are kept for a day. */
+ * Use: idempotency_begin; in its go do the work, and in the transaction idempotency_save the answer; then
+ * idempotency_finish. */
 #pragma once
 
 #include "rpc/call.h"
@@ -25,24 +26,24 @@ typedef struct idempotency idempotency; /* the keys under way in this process */
       "(SELECT method, key FROM idempotency_keys WHERE created_ms < $1 ORDER BY created_ms LIMIT $2)"
 enum { IDEMPOTENCY_FIND, IDEMPOTENCY_INSERT, IDEMPOTENCY_EXPIRE, IDEMPOTENCY_STATEMENT_COUNT };
 
-/* NULL without memory. storage and clock outlive it. */
-idempotency *idempotency_create(storage *db, rpc_clock *clock);
+enum { IDEMPOTENCY_KEPT_HOURS = 24 };
+
+/* Keys are kept for kept_hours; 0: IDEMPOTENCY_KEPT_HOURS. NULL without memory. storage and clock outlive it. */
+idempotency *idempotency_create(storage *db, rpc_clock *clock, int64_t kept_hours);
 
 /* Once no call is under way. NULL is ignored. */
 void idempotency_destroy(idempotency *keys);
 
-typedef enum idempotency_verdict {
-  IDEMPOTENCY_NEW,      /* go on; idempotency_finish must follow */
-  IDEMPOTENCY_ANSWERED, /* the call was or will be answered: with the stored answer, or as refused. Hands off */
-} idempotency_verdict;
-
-/* Looks at the call's idempotency-key. A call without one is always NEW. Key: 1 to 255 printable ASCII characters,
+/* Looks at the call's idempotency-key, and either calls go, after which idempotency_finish must follow, or answers the
+ * call, now or later: with the stored answer, or as refused. A call without a key always goes. go runs once, maybe
+ * inside this function, maybe on a thread of the storage, and must not block. Key: 1 to 255 printable ASCII characters,
  * else INVALID_ARGUMENT. A different request under the same key: FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED. */
-idempotency_verdict idempotency_begin(idempotency *keys, rpc_call *call, const ProtobufCMessage *request);
+void idempotency_begin(idempotency *keys, rpc_call *call, const ProtobufCMessage *request, void (*go)(void *arg),
+                       void *arg);
 
 /* In the transaction: keeps the answer, which is response where status is NULL, else the error. Nothing for a call
  * without a key, or that was not begun. Where another replica has kept one meanwhile the transaction fails
- * (UNAVAILABLE, reason IDEMPOTENCY_CONFLICT): sent again, the call gets that answer. */
+ * (UNAVAILABLE, reason IDEMPOTENCY_CONFLICT), and idempotency_finish with that status answers as the other did. */
 void idempotency_save(idempotency *keys, storage_tx *tx, rpc_call *call, const ProtobufCMessage *response,
                       const rpc_status *status);
 

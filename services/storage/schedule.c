@@ -55,7 +55,7 @@ storage_schedule *storage_schedule_create(storage *db, rpc_clock *clock, int64_t
                                  .pending = true};
   pthread_mutex_init(&schedule->lock, NULL);
   pthread_cond_init(&schedule->ended, NULL);
-  rpc_clock_set(clock, &schedule->timer, rpc_clock_now_us(clock) + schedule->interval_us, timer_fired, schedule);
+  rpc_clock_set(clock, &schedule->timer, rpc_clock_now_us(clock), timer_fired, schedule);
   return schedule;
 }
 

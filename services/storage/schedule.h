@@ -14,7 +14,7 @@ typedef struct storage_chore {
   void *arg;
 } storage_chore;
 
-/* The first round comes after one interval; the next an interval after the end of the last. clock and storage outlive
+/* The first round comes at once; the next an interval after the end of the last. clock and storage outlive
  * it. NULL without memory. */
 storage_schedule *storage_schedule_create(storage *db, rpc_clock *clock, int64_t interval_ms, storage_chore chore);
 

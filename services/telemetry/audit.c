@@ -1,23 +1,36 @@
 /* The audit log, see audit.h. A service's writer thread appends within a transaction and flushes after its commit.
  *
  * The buffer holds lines of committed changes that could not be written yet (up to the mark), then those of the
- * transaction under way. */
+ * transaction under way. The chain has two ends to match. */
 #include "telemetry/audit.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "telemetry/audit_chain.h"
 #include "telemetry/json_line.h"
 
-enum { AUDIT_BUFFER_MAX = 16 << 20, AUDIT_BUFFER_FIRST = 64 << 10 };
+enum {
+  AUDIT_BUFFER_MAX = 16 << 20,
+  AUDIT_BUFFER_FIRST = 64 << 10,
+  LINE_MAX_SIZE = JSON_LINE_MAX + AUDIT_HASH_FIELD_SIZE,
+  TAIL_SIZE = 4 * LINE_MAX_SIZE, /* where the last whole line is looked for */
+};
 
 struct audit_log {
   int fd;
-  char *service;
+  char *service, *path;
+  int64_t size; /* of the file */
+  int64_t max_bytes;
+  int kept;
+  audit_link committed; /* the last line up to the mark */
+  audit_link last;      /* the last line appended */
   char *buffer;
   size_t length;
   size_t capacity;
@@ -36,24 +49,72 @@ static bool end_torn_line(int fd) {
   return last == '\n' || write(fd, "\n", 1) == 1;
 }
 
+/* The place of the last whole line in the file, where there is one among its last few lines. */
+static void find_last(int fd, audit_link *last) {
+  char text[TAIL_SIZE];
+  struct stat file;
+  if (fstat(fd, &file) != 0 || !S_ISREG(file.st_mode)) return;
+  off_t from = file.st_size > TAIL_SIZE ? file.st_size - TAIL_SIZE : 0;
+  ssize_t count = pread(fd, text, sizeof text, from);
+  const char *at = text, *end = text + (count > 0 ? count : 0), *newline;
+  for (; (newline = memchr(at, '\n', (size_t)(end - at))) != NULL; at = newline + 1) {
+    audit_link link;
+    if (audit_chain_read(at, (size_t)(newline - at), &link) == AUDIT_LINE_WHOLE) *last = link;
+  }
+}
+
+static void rotated_path(char path[PATH_MAX], const audit_log *audit, int number) {
+  snprintf(path, PATH_MAX, number == 0 ? "%s" : "%s.%d", audit->path, number);
+}
+
+static bool open_file(audit_log *audit) {
+  struct stat file;
+  audit->fd = open(audit->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  if (audit->fd < 0 || !end_torn_line(audit->fd) || fstat(audit->fd, &file) != 0) return false;
+  audit->size = file.st_size;
+  return true;
+}
+
+/* Where the chain goes on: at the end of the file or, where that was just begun, of the one before it. */
+static void find_chain(audit_log *audit) {
+  char path[PATH_MAX];
+  audit->committed = audit_chain_begin();
+  rotated_path(path, audit, 1);
+  int before = open(path, O_RDONLY | O_CLOEXEC);
+  if (before >= 0) {
+    find_last(before, &audit->committed);
+    close(before);
+  }
+  find_last(audit->fd, &audit->committed);
+  audit->last = audit->committed;
+}
+
 audit_log *audit_open(const char *service, const char *path) {
   audit_log *audit = calloc(1, sizeof *audit);
   if (audit == NULL) return NULL;
+  audit->fd = -1;
   audit->service = strdup(service);
-  audit->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  if (audit->service == NULL || audit->fd < 0 || !end_torn_line(audit->fd)) {
+  audit->path = strdup(path);
+  if (audit->service == NULL || audit->path == NULL || !open_file(audit)) {
     int saved = errno;
     audit_close(audit);
     errno = saved;
     return NULL;
   }
+  find_chain(audit);
   return audit;
+}
+
+void audit_rotate_at(audit_log *audit, int64_t max_bytes, int kept) {
+  audit->max_bytes = max_bytes;
+  audit->kept = kept;
 }
 
 void audit_close(audit_log *audit) {
   if (audit == NULL) return;
   if (audit->fd >= 0) close(audit->fd);
   free(audit->service);
+  free(audit->path);
   free(audit->buffer);
   free(audit);
 }
@@ -73,7 +134,10 @@ static bool reserve(audit_log *audit, size_t more) {
 void audit_append(audit_log *audit, int64_t unix_ms, const char *entity, const char *id, const char *from,
                   const char *to, const char *correlation_id, const char *detail) {
   json_line line;
+  audit_link link = {.seq = audit->last.seq + 1};
   json_line_begin(&line, unix_ms);
+  json_line_number(&line, "seq", link.seq);
+  json_line_text(&line, "prev", audit->last.hash);
   json_line_text(&line, "service", audit->service);
   json_line_text(&line, "entity", entity);
   json_line_text(&line, "id", id);
@@ -82,12 +146,33 @@ void audit_append(audit_log *audit, int64_t unix_ms, const char *entity, const c
   json_line_text(&line, "correlation_id", correlation_id);
   json_line_text(&line, "detail", detail);
   json_line_end(&line);
-  if (!reserve(audit, line.length)) {
+  size_t open_length = line.length - 2; /* without "}" and newline */
+  if (!reserve(audit, open_length + AUDIT_HASH_FIELD_SIZE)) {
     audit->lost = true;
     return;
   }
-  memcpy(audit->buffer + audit->length, line.text, line.length);
-  audit->length += line.length;
+  char *at = audit->buffer + audit->length;
+  memcpy(at, line.text, open_length);
+  audit->length += open_length + audit_chain_seal(line.text, open_length, at + open_length, link.hash);
+  audit->last = link;
+}
+
+/* After a complete flush. What cannot be renamed stays, and grows, until the next try. */
+static void rotate_when_full(audit_log *audit) {
+  char from[PATH_MAX], to[PATH_MAX];
+  if (audit->max_bytes == 0 || audit->size < audit->max_bytes) return;
+  for (int number = audit->kept - 1; number >= 0; number--) {
+    rotated_path(from, audit, number);
+    rotated_path(to, audit, number + 1);
+    if (rename(from, to) != 0 && number == 0) return;
+  }
+  int full = audit->fd;
+  if (open_file(audit)) {
+    close(full);
+  } else { /* no new file: the full one takes what comes */
+    if (audit->fd >= 0) close(audit->fd);
+    audit->fd = full;
+  }
 }
 
 bool audit_flush(audit_log *audit) {
@@ -107,12 +192,16 @@ bool audit_flush(audit_log *audit) {
   audit->length -= written;
   if (audit->length > 0) memmove(audit->buffer, audit->buffer + written, audit->length);
   audit->mark = audit->length;
+  audit->committed = audit->last;
   audit->lost = false;
+  audit->size += (int64_t)written;
+  if (complete) rotate_when_full(audit);
   if (!complete) errno = error;
   return complete;
 }
 
 void audit_discard(audit_log *audit) {
   audit->length = audit->mark;
+  audit->last = audit->committed;
   audit->lost = false;
 }

@@ -1,6 +1,7 @@
-/* The audit log: a stream of its own, one JSON line per state change, each with its correlation id: ts, service,
- * entity, id, from, to, correlation_id, detail. One log belongs to one process and, within it, to one thread at a
- * time: the one that commits. */
+/* The audit log: a stream of its own, one JSON line per state change, each with its correlation id: ts, seq, prev,
+ * service, entity, id, from, to, correlation_id, detail, hash. The lines are chained (audit_chain.h), and the file is
+ * rotated: what is full becomes path.1, path.1 becomes path.2, … One log belongs to one process and, within it, to one
+ * thread at a time: the one that commits. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,9 +9,13 @@
 
 typedef struct audit_log audit_log;
 
-/* Appends to path, made with mode 0600 where missing; half a line left there by a crash is ended first. service is
- * copied. NULL on failure (errno). */
+/* Appends to path, made with mode 0600 where missing; half a line left there by a crash is ended first, and the chain
+ * goes on from the last whole line. service and path are copied. NULL on failure (errno). */
 audit_log *audit_open(const char *service, const char *path);
+
+/* From now on a file that has reached max_bytes is rotated, after a flush; of the rotated ones the latest `kept` (>= 1)
+ * are kept, the chain runs on through them. 0 bytes: never, as until this is called. */
+void audit_rotate_at(audit_log *audit, int64_t max_bytes, int kept);
 
 /* Lines not flushed are dropped. NULL is ignored. */
 void audit_close(audit_log *audit);

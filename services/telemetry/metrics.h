@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "telemetry/trace.h"
+
 typedef struct metrics_registry metrics_registry;
 typedef struct metrics_family metrics_family; /* one name, one set of label names */
 typedef struct metrics_series metrics_series; /* one family with one set of label values */
@@ -24,8 +26,9 @@ metrics_registry *metrics_registry_create(void);
 void metrics_registry_destroy(metrics_registry *registry);
 
 /* Defines a family, or returns the one defined under that name (kind and labels must be the same). label_names: up to
- * METRICS_LABELS_MAX, ended by NULL; NULL for none. name, help and label names are literals. Histograms count
- * seconds, in buckets from 50 µs to 30 s. A family without labels shows as 0 from here on. From any thread. */
+ * METRICS_LABELS_MAX, ended by NULL; NULL for none. name, help and label names are literals; a counter's name ends in
+ * _total. Histograms count seconds, in buckets from 50 µs to 30 s. A family without labels shows as 0 from here on.
+ * From any thread. */
 metrics_family *metrics_define(metrics_registry *registry, metrics_kind kind, const char *name, const char *help,
                                const char *const *label_names);
 
@@ -44,6 +47,9 @@ void metrics_set(metrics_series *series, int64_t value);
 /* A histogram takes one observation; one below 0 counts as 0. */
 void metrics_observe_us(metrics_series *series, int64_t microseconds);
 
+/* The same, and where the trace is sampled it may become the exemplar of its bucket: the one that a chart links to. */
+void metrics_observe_traced_us(metrics_series *series, int64_t microseconds, const trace_context *trace);
+
 /* For tests and health: the value of a counter or gauge; the number of observations of a histogram. */
 int64_t metrics_value(const metrics_series *series);
 
@@ -52,8 +58,15 @@ int64_t metrics_value(const metrics_series *series);
 typedef void (*metrics_collect_fn)(void *arg);
 void metrics_on_scrape(metrics_registry *registry, metrics_collect_fn collect, void *arg);
 
-/* The registry as Prometheus text (version 0.0.4): malloc'd, the caller's to free; *length excludes the final NUL.
- * NULL without memory. From any thread. */
-char *metrics_write_text(metrics_registry *registry, size_t *length);
+/* Prometheus text (version 0.0.4), or OpenMetrics 1.0, which also has exemplars. */
+typedef enum metrics_format { METRICS_FORMAT_TEXT, METRICS_FORMAT_OPENMETRICS } metrics_format;
+
+/* The registry for a scrape: malloc'd, the caller's to free; *length excludes the final NUL. NULL without memory. From
+ * any thread. */
+char *metrics_write(metrics_registry *registry, metrics_format format, size_t *length);
+char *metrics_write_text(metrics_registry *registry, size_t *length); /* METRICS_FORMAT_TEXT */
+
+/* What the HTTP answer calls it. */
+const char *metrics_content_type(metrics_format format);
 
 #define METRICS_TEXT_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"

@@ -1,4 +1,4 @@
-/* Process metrics for metrics.c, read at each scrape. */
+/* Process metrics for metrics_text.c, read at each scrape. */
 #include "telemetry/process_metrics.h"
 
 #include <dirent.h>
@@ -64,7 +64,7 @@ static double max_fds(void) {
   return getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ? NAN : (double)limit.rlim_cur;
 }
 
-void process_metrics_write(FILE *out) {
+void process_metrics_write(FILE *out, metrics_format format) {
   process_stat stat = read_stat();
   const struct {
     const char *name, *type, *help;
@@ -80,7 +80,7 @@ void process_metrics_write(FILE *out) {
   };
   for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++) {
     if (isnan(metrics[i].value)) continue;
-    fprintf(out, "# HELP %s %s\n# TYPE %s %s\n%s %.15g\n", metrics[i].name, metrics[i].help, metrics[i].name,
-            metrics[i].type, metrics[i].name, metrics[i].value);
+    metrics_write_header(out, format, metrics[i].name, metrics[i].type, metrics[i].help);
+    fprintf(out, "%s %.15g\n", metrics[i].name, metrics[i].value);
   }
 }

@@ -3,6 +3,11 @@
 
 #include <stdio.h>
 
-/* Writes process_cpu_seconds_total and its like as Prometheus text, read from /proc/self now. What cannot be read is
- * left out. From any thread. */
-void process_metrics_write(FILE *out);
+#include "telemetry/metrics.h"
+
+/* Writes process_cpu_seconds_total and its like as text of that format, read from /proc/self now. What cannot be read
+ * is left out. From any thread. */
+void process_metrics_write(FILE *out, metrics_format format);
+
+/* The HELP and TYPE lines of a metric; in metrics_text.c. type: counter, gauge or histogram. */
+void metrics_write_header(FILE *out, metrics_format format, const char *name, const char *type, const char *help);

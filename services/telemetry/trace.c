@@ -13,12 +13,16 @@
 #include "telemetry/utf8.h"
 
 struct trace_recorder {
-  uint64_t seeds[2]; /* of ids, from the operating system */
+  uint64_t seeds[2];           /* of ids, from the operating system */
+  uint64_t sampled_below;      /* of a trace id's last 8 bytes, halved */
+  trace_export_fn export_span; /* NULL: none */
+  void *export_arg;
   _Atomic uint64_t ids_drawn;
   pthread_mutex_t lock; /* for the fields below */
   uint64_t recorded;    /* spans so far; the next goes to records[recorded % capacity] */
   size_t capacity;
   char *service;
+  uint32_t *hashes; /* of the records' correlation ids: looking one up reads these first */
   trace_record records[];
 };
 
@@ -47,10 +51,10 @@ static bool parse_hex(const char *text, uint8_t *bytes, size_t size) {
   return true;
 }
 
-static void format_hex(char *text, const uint8_t *bytes, size_t size) {
+void trace_format_id(char *text, const uint8_t *id, size_t size) {
   for (size_t i = 0; i < size; i++) {
-    text[2 * i] = "0123456789abcdef"[bytes[i] >> 4];
-    text[2 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
+    text[2 * i] = "0123456789abcdef"[id[i] >> 4];
+    text[2 * i + 1] = "0123456789abcdef"[id[i] & 15];
   }
 }
 
@@ -79,11 +83,11 @@ bool trace_context_parse(const char *traceparent, trace_context *context) {
 void trace_context_format(const trace_context *context, char traceparent[TRACE_PARENT_SIZE]) {
   uint8_t flags = context->sampled ? FLAG_SAMPLED : 0;
   memcpy(traceparent, "00-", 3);
-  format_hex(traceparent + TRACE_ID_AT, context->trace_id, 16);
+  trace_format_id(traceparent + TRACE_ID_AT, context->trace_id, 16);
   traceparent[SPAN_ID_AT - 1] = '-';
-  format_hex(traceparent + SPAN_ID_AT, context->span_id, 8);
+  trace_format_id(traceparent + SPAN_ID_AT, context->span_id, 8);
   traceparent[FLAGS_AT - 1] = '-';
-  format_hex(traceparent + FLAGS_AT, &flags, 1);
+  trace_format_id(traceparent + FLAGS_AT, &flags, 1);
   traceparent[TRACE_PARENT_SIZE - 1] = '\0';
 }
 
@@ -113,17 +117,22 @@ static void draw_id(trace_recorder *recorder, uint8_t *id, size_t size) {
   } while (is_zero(id, size));
 }
 
+#define SAMPLE_RANGE (UINT64_C(1) << 63)
+
 trace_recorder *trace_recorder_create(const char *service, size_t capacity) {
   assert(capacity > 0 && capacity < SIZE_MAX / sizeof(trace_record) / 2);
   trace_recorder *recorder = calloc(1, sizeof *recorder + capacity * sizeof(trace_record));
   if (recorder == NULL) return NULL;
   recorder->service = strdup(service);
-  if (recorder->service == NULL || pthread_mutex_init(&recorder->lock, NULL) != 0) {
+  recorder->hashes = calloc(capacity, sizeof *recorder->hashes);
+  if (recorder->service == NULL || recorder->hashes == NULL || pthread_mutex_init(&recorder->lock, NULL) != 0) {
     free(recorder->service);
+    free(recorder->hashes);
     free(recorder);
     return NULL;
   }
   recorder->capacity = capacity;
+  trace_recorder_sample(recorder, 1);
   random_bytes(recorder->seeds, sizeof recorder->seeds);
   return recorder;
 }
@@ -132,7 +141,25 @@ void trace_recorder_destroy(trace_recorder *recorder) {
   if (recorder == NULL) return;
   pthread_mutex_destroy(&recorder->lock);
   free(recorder->service);
+  free(recorder->hashes);
   free(recorder);
+}
+
+void trace_recorder_sample(trace_recorder *recorder, double ratio) {
+  assert(ratio >= 0 && ratio <= 1);
+  recorder->sampled_below = (uint64_t)(ratio * (double)SAMPLE_RANGE);
+}
+
+void trace_recorder_export(trace_recorder *recorder, trace_export_fn export_span, void *arg) {
+  recorder->export_span = export_span;
+  recorder->export_arg = arg;
+}
+
+/* Every service that decides by the same ratio decides the same of a trace. */
+static bool is_sampled(const trace_recorder *recorder, const uint8_t trace_id[16]) {
+  uint64_t value = 0;
+  for (size_t i = 8; i < 16; i++) value = value << 8 | trace_id[i];
+  return recorder == NULL || value >> 1 < recorder->sampled_below;
 }
 
 trace_span trace_span_start(trace_recorder *recorder, const char *name, trace_kind kind, const trace_context *parent) {
@@ -142,7 +169,7 @@ trace_span trace_span_start(trace_recorder *recorder, const char *name, trace_ki
     memcpy(span.parent_id, parent->span_id, sizeof span.parent_id);
   } else {
     draw_id(recorder, span.context.trace_id, sizeof span.context.trace_id);
-    span.context.sampled = true;
+    span.context.sampled = is_sampled(recorder, span.context.trace_id);
   }
   draw_id(recorder, span.context.span_id, sizeof span.context.span_id);
   span.start_unix_ns = now_ns(CLOCK_REALTIME);
@@ -150,24 +177,59 @@ trace_span trace_span_start(trace_recorder *recorder, const char *name, trace_ki
   return span;
 }
 
+static void add_attribute(trace_span *span, trace_attribute attribute) {
+  if (span->attribute_count < TRACE_ATTRIBUTES_MAX) span->attributes[span->attribute_count++] = attribute;
+}
+
+void trace_span_set_text(trace_span *span, const char *key, const char *text) {
+  trace_span_set_slice(span, key, text, strlen(text));
+}
+
+void trace_span_set_slice(trace_span *span, const char *key, const char *text, size_t length) {
+  add_attribute(span, (trace_attribute){key, text, (int64_t)length});
+}
+
+void trace_span_set_number(trace_span *span, const char *key, int64_t number) {
+  add_attribute(span, (trace_attribute){key, NULL, number});
+}
+
+static uint32_t hash_text(const char *text) {
+  uint32_t hash = 2166136261u; /* FNV-1a */
+  for (; *text != '\0'; text++) hash = (hash ^ (unsigned char)*text) * 16777619u;
+  return hash;
+}
+
 void trace_span_end(trace_recorder *recorder, const trace_span *span, int code, const char *correlation_id,
                     const char *detail) {
   if (recorder == NULL) return;
-  int64_t duration_ns = now_ns(CLOCK_MONOTONIC) - span->start_monotonic_ns;
+  trace_record record = {.kind = span->kind,
+                         .code = code,
+                         .name = span->name,
+                         .service = recorder->service,
+                         .start_unix_ns = span->start_unix_ns,
+                         .duration_ns = now_ns(CLOCK_MONOTONIC) - span->start_monotonic_ns,
+                         .attribute_count = span->attribute_count};
+  memcpy(record.trace_id, span->context.trace_id, sizeof record.trace_id);
+  memcpy(record.span_id, span->context.span_id, sizeof record.span_id);
+  memcpy(record.parent_id, span->parent_id, sizeof record.parent_id);
+  memcpy(record.attributes, span->attributes, sizeof record.attributes);
+  utf8_copy(record.correlation_id, sizeof record.correlation_id, correlation_id);
+  utf8_copy(record.detail, sizeof record.detail, detail);
+  uint32_t hash = hash_text(record.correlation_id);
   pthread_mutex_lock(&recorder->lock);
-  trace_record *record = &recorder->records[recorder->recorded++ % recorder->capacity];
-  memcpy(record->trace_id, span->context.trace_id, sizeof record->trace_id);
-  memcpy(record->span_id, span->context.span_id, sizeof record->span_id);
-  memcpy(record->parent_id, span->parent_id, sizeof record->parent_id);
-  record->kind = span->kind;
-  record->code = code;
-  record->name = span->name;
-  record->service = recorder->service;
-  record->start_unix_ns = span->start_unix_ns;
-  record->duration_ns = duration_ns;
-  utf8_copy(record->correlation_id, sizeof record->correlation_id, correlation_id);
-  utf8_copy(record->detail, sizeof record->detail, detail);
+  size_t at = recorder->recorded++ % recorder->capacity;
+  recorder->records[at] = record;
+  recorder->hashes[at] = hash;
   pthread_mutex_unlock(&recorder->lock);
+  if (span->context.sampled && recorder->export_span != NULL) recorder->export_span(recorder->export_arg, &record);
+}
+
+bool trace_record_is_error(const trace_record *record) {
+  enum { UNKNOWN = 2, DEADLINE_EXCEEDED = 4, UNIMPLEMENTED = 12, INTERNAL = 13, UNAVAILABLE = 14, DATA_LOSS = 15 };
+  const unsigned servers = 1u << UNKNOWN | 1u << DEADLINE_EXCEEDED | 1u << UNIMPLEMENTED | 1u << INTERNAL |
+                           1u << UNAVAILABLE | 1u << DATA_LOSS;
+  if (record->kind != TRACE_SERVER) return record->code != 0;
+  return record->code >= 0 && record->code < 32 && (servers >> record->code & 1) != 0;
 }
 
 static int compare_starts(const void *left, const void *right) {
@@ -181,10 +243,13 @@ size_t trace_recorder_find(trace_recorder *recorder, const char *correlation_id,
   utf8_copy(wanted, sizeof wanted, correlation_id);
   if (wanted[0] == '\0') return 0;
   size_t found = 0;
+  uint32_t hash = hash_text(wanted);
   pthread_mutex_lock(&recorder->lock);
   size_t kept = recorder->recorded < recorder->capacity ? (size_t)recorder->recorded : recorder->capacity;
   for (size_t age = 1; age <= kept && found < max; age++) {
-    const trace_record *record = &recorder->records[(recorder->recorded - age) % recorder->capacity];
+    size_t at = (recorder->recorded - age) % recorder->capacity;
+    if (recorder->hashes[at] != hash) continue;
+    const trace_record *record = &recorder->records[at];
     if (strcmp(record->correlation_id, wanted) == 0) out[found++] = *record;
   }
   pthread_mutex_unlock(&recorder->lock);

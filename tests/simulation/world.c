@@ -129,11 +129,19 @@ rpc_client *world_inventory(store_world *world) {
   return world->clients[INVENTORY];
 }
 
-int64_t world_metric(store_world *world, const char *service, const char *family, const char *const *label_names,
-                     const char *const *label_values) {
+static int index_of(const char *service) {
   int index = 0;
   while (strcmp(names[index], service) != 0) index++;
-  metrics_family *found = metrics_define(world->metrics[index], METRICS_COUNTER, family, "", label_names);
+  return index;
+}
+
+rpc_server *world_server(store_world *world, const char *service) {
+  return world->servers[index_of(service)];
+}
+
+int64_t world_metric(store_world *world, const char *service, const char *family, const char *const *label_names,
+                     const char *const *label_values) {
+  metrics_family *found = metrics_define(world->metrics[index_of(service)], METRICS_COUNTER, family, "", label_names);
   return metrics_value(metrics_series_get(found, label_values));
 }
 

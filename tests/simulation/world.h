@@ -27,6 +27,9 @@ void world_destroy(store_world *world);
 rpc_clock *world_clock(store_world *world);
 rpc_random *world_random(store_world *world);
 
+/* The server of the service "order", "payment" or "inventory", for those who have envelopes to hand it. */
+rpc_server *world_server(store_world *world, const char *service);
+
 /* Clients of the services as somebody outside has them, over the same network, without its faults. */
 rpc_client *world_order(store_world *world);
 rpc_client *world_payment(store_world *world);

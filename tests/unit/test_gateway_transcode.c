@@ -129,7 +129,11 @@ static void requests_that_are_refused_name_the_field(void **state) {
       {"GET /types?%ff=1", "", "query", "percent-encoded"},
       {"GET /types?choice_number=1&choice_text=x", "", "choice_text", "oneof"},
       {"GET /types/T1?a_string=T1", "", "a_string", "given twice"},
+      {"GET /types/T1?aString=T2", "", "aString", "given twice"},
+      {"GET /types?an_int32=1&anInt32=2", "", "anInt32", "given twice"},
+      {"GET /types?=1", "", "query", "no name"},
       {"PUT /types/T1?child=x", "{}", "child", "given twice"},
+      {"PUT /types/T1?child.an_int32=1", "{}", "child.an_int32", "given twice"},
       {"PUT /numbers/x", "[]", "child.an_int32", "integer"},
       {"PUT /numbers/1", "{}", "many_an_int32", "expected an array"},
   };

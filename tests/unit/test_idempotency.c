@@ -1,6 +1,6 @@
 /* Idempotency keys, seen from a caller: a server whose ProcessPayment counts how often it is carried out, and answers
  * as the customer's name asks it to, a second after it was called. */
-#include "service_fixture.h"
+#include "database_fixture.h"
 #include "storage/idempotency.h"
 #include "store/v1/payment.rpc.h"
 
@@ -8,6 +8,7 @@ static const char *const migrations[] = {IDEMPOTENCY_MIGRATION "CREATE TABLE eff
 enum { EFFECT = IDEMPOTENCY_STATEMENT_COUNT, STATEMENT_COUNT };
 static const char *const statements[STATEMENT_COUNT] = {
     IDEMPOTENCY_STATEMENTS, [EFFECT] = "INSERT INTO effects VALUES ($1)"};
+static const char schema[] = "test_idempotency";
 enum { WORK_MS = 1000, HOUR_MS = 3600000 };
 
 typedef struct stage {
@@ -62,13 +63,17 @@ static void start_work(void *arg) {
   storage_write(w->stage->db, &w->job);
 }
 
+static void set_to_work(void *arg) {
+  work *w = arg;
+  int64_t due_us = rpc_clock_now_us(w->stage->f.clock) + WORK_MS * 1000;
+  rpc_clock_set(w->stage->f.clock, rpc_call_timer(w->call), due_us, start_work, w);
+}
+
 static void process_payment(void *self, rpc_call *call, const Store__V1__ProcessPaymentRequest *request) {
   stage *s = self;
   work *w = rpc_arena_alloc(rpc_call_arena(call), sizeof *w);
   *w = (work){.job = {.run = run_work, .done = end_work}, .stage = s, .call = call, .wanted = request->customer_id};
-  if (idempotency_begin(s->keys, call, &request->base) != IDEMPOTENCY_NEW) return;
-  int64_t due_us = rpc_clock_now_us(s->f.clock) + WORK_MS * 1000;
-  rpc_clock_set(s->f.clock, rpc_call_timer(call), due_us, start_work, w);
+  idempotency_begin(s->keys, call, &request->base, set_to_work, w);
 }
 
 static void open_stage_on(stage *s, const char *path) {
@@ -76,18 +81,20 @@ static void open_stage_on(stage *s, const char *path) {
   memset(s, 0, sizeof *s);
   fixture_open(&s->f);
   rpc_status status;
-  s->db = storage_open(
-      &(storage_config){
-          .path = path, .migrations = migrations, .statements = statements, .statement_count = STATEMENT_COUNT},
-      &status);
+  s->db = storage_open(&(storage_config){.database = path,
+                                         .schema = schema,
+                                         .migrations = migrations,
+                                         .statements = statements,
+                                         .statement_count = STATEMENT_COUNT},
+                       &status);
   assert_int_equal(status.code, RPC_OK);
-  s->keys = idempotency_create(s->db, s->f.clock);
+  s->keys = idempotency_create(s->db, s->f.clock, 0);
   store_v1_payment_service_register(s->f.server, &handlers, s);
 }
 
 static int open_stage(void **state) {
   stage *s = calloc(1, sizeof *s);
-  open_stage_on(s, ":memory:");
+  open_stage_on(s, fresh_database(":memory:", schema));
   *state = s;
   return 0;
 }
@@ -250,14 +257,15 @@ static void keys_outlive_the_process(void **state) {
   char folder[64], path[128];
   make_folder(folder);
   snprintf(path, sizeof path, "%s/keys.db", folder);
+  const char *database = fresh_database(path, schema);
   stage s;
   call_reply reply;
-  open_stage_on(&s, path);
+  open_stage_on(&s, database);
   pay(&s, &reply, "alice", "key-1");
   free_reply(&reply);
   close_stage(&s);
 
-  open_stage_on(&s, path);
+  open_stage_on(&s, database);
   pay(&s, &reply, "alice", "key-1");
   assert_string_equal(payment_of(&reply), "PAY-1");
   assert_int_equal(s.effects, 0);
@@ -272,21 +280,23 @@ static void of_two_replicas_one_carries_the_call_out(void **state) {
   char folder[64], path[128];
   make_folder(folder);
   snprintf(path, sizeof path, "%s/keys.db", folder);
+  const char *database = fresh_database(path, schema);
   stage one, other;
   call_reply first, second;
-  open_stage_on(&one, path);
-  open_stage_on(&other, path);
+  open_stage_on(&one, database);
+  open_stage_on(&other, database);
   begin_payment(&one, &first, "alice", "key-1");
   begin_payment(&other, &second, "alice", "key-1");
   await_reply(&one.f, &first);
   await_reply(&other.f, &second);
+  assert_int_equal(one.effects + other.effects, 2); /* of which one was undone, */
   assert_string_equal(payment_of(&first), "PAY-1");
-  assert_int_equal(second.status.code, RPC_UNAVAILABLE);
-  assert_string_equal(second.status.reason, "IDEMPOTENCY_CONFLICT");
-  free_reply(&first);
+  assert_string_equal(payment_of(&second), "PAY-1"); /* and its caller told what the other did */
   free_reply(&second);
-  pay(&other, &second, "alice", "key-1"); /* the retry gets the answer of the first */
-  assert_string_equal(payment_of(&second), "PAY-1");
+  begin_payment(&other, &second, "bob", "key-1");
+  await_reply(&other.f, &second);
+  assert_string_equal(second.status.reason, "IDEMPOTENCY_KEY_REUSED");
+  free_reply(&first);
   free_reply(&second);
   close_stage(&one);
   close_stage(&other);

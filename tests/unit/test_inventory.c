@@ -3,8 +3,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "database_fixture.h"
 #include "inventory/handlers.h"
-#include "service_fixture.h"
 #include "store/v1/inventory.rpc.h"
 #include "telemetry/audit.h"
 
@@ -40,7 +40,7 @@ static void close_shop(shop *s) {
 
 static int make_shop(void **state) {
   shop *s = calloc(1, sizeof *s);
-  open_shop(s, ":memory:", simulation_settings_of(SIMULATION_NONE), NULL);
+  open_shop(s, fresh_database(":memory:", "inventory"), simulation_settings_of(SIMULATION_NONE), NULL);
   *state = s;
   return 0;
 }
@@ -244,7 +244,7 @@ static void an_injected_conflict_is_final_under_its_key(void **state) {
   simulation_settings settings = simulation_settings_of(SIMULATION_NONE);
   settings.steps[SIMULATION_RESERVE].failure_rate = .5;
   shop s;
-  open_shop(&s, ":memory:", settings, NULL);
+  open_shop(&s, fresh_database(":memory:", "inventory"), settings, NULL);
   int conflicts = 0, held = 0;
   for (int i = 0; i < 50; i++) {
     char key[16];
@@ -330,14 +330,15 @@ static void reservations_outlive_the_process_and_expire_after_it(void **state) {
   char folder[64], path[128], held[64], sold[64];
   make_folder(folder);
   snprintf(path, sizeof path, "%s/inventory.db", folder);
+  const char *database = fresh_database(path, "inventory");
   shop s;
-  open_shop(&s, path, simulation_settings_of(SIMULATION_NONE), NULL);
+  open_shop(&s, database, simulation_settings_of(SIMULATION_NONE), NULL);
   reserve_one(&s, "LAPTOP-001", 3, held);
   reserve_one(&s, "LAPTOP-001", 4, sold);
   assert_settles(&s, CONFIRM, sold, "confirmed");
   close_shop(&s);
 
-  open_shop(&s, path, simulation_settings_of(SIMULATION_NONE), NULL); /* the catalogue is not seeded again */
+  open_shop(&s, database, simulation_settings_of(SIMULATION_NONE), NULL); /* the catalogue is not seeded again */
   assert_stock(&s, "LAPTOP-001", 46, 3, 4);
   pass_time(&s.f, LEASE_MS + LEASE_MS / 10);
   assert_stock(&s, "LAPTOP-001", 46, 0, 4);
@@ -445,7 +446,7 @@ static void each_change_is_audited_with_its_correlation(void **state) {
   snprintf(path, sizeof path, "%s/audit.jsonl", folder);
   audit_log *audit = audit_open("inventory", path);
   shop s;
-  open_shop(&s, ":memory:", simulation_settings_of(SIMULATION_NONE), audit);
+  open_shop(&s, fresh_database(":memory:", "inventory"), simulation_settings_of(SIMULATION_NONE), audit);
   reserve_one(&s, "LAPTOP-001", 1, id);
   assert_settles(&s, CONFIRM, id, "confirmed");
   assert_settles(&s, CONFIRM, id, "confirmed"); /* changes nothing: no line */
@@ -508,6 +509,7 @@ static void a_rush_from_many_threads_never_oversells(void **state) {
   char folder[64], path[128];
   make_folder(folder);
   snprintf(path, sizeof path, "%s/inventory.db", folder);
+  const char *database = fresh_database(path, "inventory");
   shop s = {0};
   s.f.clock = rpc_clock_create();
   rpc_random_init(&s.f.random, 7);
@@ -516,7 +518,7 @@ static void a_rush_from_many_threads_never_oversells(void **state) {
       &(rpc_server_config){.name = "inventory", .clock = s.f.clock, .random = &s.f.random, .metrics = s.f.metrics});
   rpc_status status;
   s.service =
-      inventory_service_create(&(inventory_service_config){.database = path,
+      inventory_service_create(&(inventory_service_config){.database = database,
                                                            .threaded = true,
                                                            .simulation = simulation_settings_of(SIMULATION_NONE),
                                                            .clock = s.f.clock,
@@ -537,7 +539,7 @@ static void a_rush_from_many_threads_never_oversells(void **state) {
   assert_int_equal(atomic_load(&r.refused), RUSH_THREADS * RUSH_CALLS - 15);
   close_shop(&s);
 
-  open_shop(&s, path, simulation_settings_of(SIMULATION_NONE), NULL);
+  open_shop(&s, database, simulation_settings_of(SIMULATION_NONE), NULL);
   assert_stock(&s, "MONITOR-005", 30, 30, 0);
   close_shop(&s);
   remove_folder(folder, (const char *const[]){"inventory.db", NULL});

@@ -187,6 +187,8 @@ static void values_that_are_refused(void **state) {
       {"{\"by_number\":[]}", "by_number", "expected an object"},
       {"{\"by_number\":{\"x\":\"a\"}}", "by_number.x", "expected an integer"},
       {"{\"by_number\":{\"1\":null}}", "by_number.1", "expected a string"},
+      {"{\"by_number\":{\"1\":\"a\",\"1.0\":\"b\"}}", "by_number.1.0", "plain digits"},
+      {"{\"by_number\":{\"-0\":\"a\"}}", "by_number.-0", "plain digits"},
       {"{\"by_flag\":{\"yes\":{}}}", "by_flag.yes", "true or false"},
       {"{\"by_flag\":{\"true\":{\"an_int32\":\"x\"}}}", "by_flag.true.an_int32", "expected an integer"},
       {"{\"at\":5}", "at", "expected a time"},

@@ -37,6 +37,7 @@ static void doubles_are_the_shortest_text_that_reads_back(void **state) {
       {0, "0"},
       {1999.98, "1999.98"},
       {0.1, "0.1"},
+      {-0.0, "-0.0"}, /* "-0" would be read as an integer, which has no such zero */
       {0.1 + 0.2, "0.30000000000000004"},
       {1e21, "1e+21"},
       {-5, "-5"},

@@ -2,9 +2,9 @@
  */
 #include <math.h>
 
+#include "database_fixture.h"
 #include "payment/charge.h"
 #include "payment/handlers.h"
-#include "service_fixture.h"
 #include "store/v1/payment.rpc.h"
 
 enum { PROCESS, GET, LIST, REFUND };
@@ -78,7 +78,7 @@ static void close_bank(bank *b) {
 
 static int make_bank(void **state) {
   bank *b = calloc(1, sizeof *b);
-  open_bank(b, ":memory:", simulation_settings_of(SIMULATION_NONE));
+  open_bank(b, fresh_database(":memory:", "payment"), simulation_settings_of(SIMULATION_NONE));
   *state = b;
   return 0;
 }
@@ -167,7 +167,7 @@ static void a_charge_is_kept_and_counted(void **state) {
 static void a_declined_charge_is_an_error_that_names_the_payment_kept(void **state) {
   (void)state;
   bank b;
-  open_bank(&b, ":memory:", declining(1));
+  open_bank(&b, fresh_database(":memory:", "payment"), declining(1));
   int frauds = 0;
   for (int i = 0; i < 40; i++) {
     char id[64];
@@ -187,7 +187,7 @@ static void a_declined_charge_is_an_error_that_names_the_payment_kept(void **sta
 static void a_repeated_charge_takes_money_once_and_a_repeated_decline_stays_one(void **state) {
   (void)state;
   bank b;
-  open_bank(&b, ":memory:", declining(.5));
+  open_bank(&b, fresh_database(":memory:", "payment"), declining(.5));
   int completed = 0;
   for (int i = 0; i < 50; i++) {
     char key[16], first[64], again[64];
@@ -278,7 +278,7 @@ static void a_charge_in_profile_demo_takes_the_time_of_its_fraud_check(void **st
   simulation_settings settings = simulation_settings_of(SIMULATION_DEMO);
   settings.timeout_rate = settings.error_rate = settings.steps[SIMULATION_CHARGE].failure_rate = 0;
   bank b;
-  open_bank(&b, ":memory:", settings);
+  open_bank(&b, fresh_database(":memory:", "payment"), settings);
   Store__V1__ProcessPaymentRequest request = STORE__V1__PROCESS_PAYMENT_REQUEST__INIT;
   request.customer_id = "alice";
   request.amount = 1;
@@ -295,11 +295,12 @@ static void payments_outlive_the_process(void **state) {
   char folder[64], path[128], id[64];
   make_folder(folder);
   snprintf(path, sizeof path, "%s/payment.db", folder);
+  const char *database = fresh_database(path, "payment");
   bank b;
-  open_bank(&b, path, simulation_settings_of(SIMULATION_NONE));
+  open_bank(&b, database, simulation_settings_of(SIMULATION_NONE));
   charge(&b, "ORD-1", 5, NULL, id);
   close_bank(&b);
-  open_bank(&b, path, simulation_settings_of(SIMULATION_NONE));
+  open_bank(&b, database, simulation_settings_of(SIMULATION_NONE));
   assert_payment(&b, id, "completed", "", 5);
   close_bank(&b);
   remove_folder(folder, (const char *const[]){"payment.db", NULL});

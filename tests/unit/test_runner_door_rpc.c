@@ -1,4 +1,5 @@
-/* runner/door_rpc, runner/listing and the reading of verify against services of the test's own, on one RPC server. */
+/* runner/door_rpc and what stands on it (listings, the reading of verify, health, a whole run) against services of the
+ * test's own, on one RPC server. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,20 +7,28 @@
 /* cmocka wants the headers above */
 #include <cmocka.h>
 
+#include <dirent.h>
+#include <jansson.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "rpc/listener.h"
+#include "rpc/process.h"
 #include "runner/health.h"
 #include "runner/listing.h"
+#include "runner/run.h"
 #include "runner/verify.h"
 #include "runner/workload.h"
 #include "store/v1/inventory.rpc.h"
 #include "store/v1/order.rpc.h"
 #include "store/v1/payment.rpc.h"
+
+#define TEXT(text) ((char *)(uintptr_t)(text))
 
 enum { ORDERS = 2500, TIMEOUT_MS = 20000 };
 
@@ -32,6 +41,7 @@ typedef struct test_store {
   char url[64];
   runner_door *door;
   atomic_int pages, reads_until_final; /* of ListOrders: so many readings find an order under way */
+  atomic_bool interrupt;               /* the first order raises SIGINT */
   atomic_bool page_missing;            /* of ListOrders: all but the first */
   pthread_mutex_t lock;
   char correlation_id[64], idempotency_key[64]; /* of the last order */
@@ -44,6 +54,7 @@ static void create_order(void *self, rpc_call *call, const Store__V1__CreateOrde
   const char *key = rpc_call_metadata(call, RPC_METADATA_IDEMPOTENCY_KEY);
   snprintf(store->idempotency_key, sizeof store->idempotency_key, "%s", key == NULL ? "" : key);
   pthread_mutex_unlock(&store->lock);
+  if (atomic_exchange(&store->interrupt, false)) kill(getpid(), SIGINT);
   if (request->items[0]->quantity == 2) {
     rpc_status status = rpc_status_error(RPC_FAILED_PRECONDITION, "PAYMENT_DECLINED", "no");
     rpc_status_set_fact(&status, "order_id", "ORD-F");
@@ -53,6 +64,13 @@ static void create_order(void *self, rpc_call *call, const Store__V1__CreateOrde
   Store__V1__CreateOrderResponse response = STORE__V1__CREATE_ORDER_RESPONSE__INIT;
   response.order_id = (char *)(uintptr_t) "ORD-C";
   store_v1_order_service_create_order_reply(call, &response);
+}
+
+static void get_order(void *self, rpc_call *call, const Store__V1__GetOrderRequest *request) {
+  (void)self;
+  Store__V1__Order order = STORE__V1__ORDER__INIT;
+  order.order_id = request->order_id;
+  store_v1_order_service_get_order_reply(call, &order);
 }
 
 /* Orders 0 to ORDERS-1, the token being the number to go on with. */
@@ -106,8 +124,8 @@ static void list_products(void *self, rpc_call *call, const Store__V1__ListProdu
   store_v1_inventory_service_list_products_reply(call, &response);
 }
 
-static const store_v1_order_service_handlers order_handlers = {.create_order = create_order,
-                                                               .list_orders = list_orders};
+static const store_v1_order_service_handlers order_handlers = {
+    .create_order = create_order, .get_order = get_order, .list_orders = list_orders};
 static const store_v1_payment_service_handlers payment_handlers = {.list_payments = list_payments};
 static const store_v1_inventory_service_handlers inventory_handlers = {.list_reservations = list_reservations,
                                                                        .list_products = list_products};
@@ -268,7 +286,76 @@ static void health_is_zero_only_when_every_address_is_serving(void **state) {
   store_close(store);
 }
 
+/* A run with these settings against the store (NULL: against none): its exit code, and its report (NULL: none). */
+static int run(const test_store *store, const char *num_orders, rpc_clock *clock, rpc_random *random, json_t **report) {
+  char dir[] = "/tmp/runner-run-XXXXXX", error[128], path[64];
+  assert_non_null(mkdtemp(dir));
+  char *argv[] = {TEXT("store-runner"),
+                  TEXT("--mode"),
+                  TEXT("rpc"),
+                  TEXT("--num-orders"),
+                  TEXT(num_orders),
+                  TEXT("--concurrency"),
+                  TEXT("5"),
+                  TEXT("--delay-between-batches"),
+                  TEXT("0.02"),
+                  TEXT("--no-restock"),
+                  TEXT("--reports-dir"),
+                  dir};
+  runner_options options;
+  assert_true(runner_options_parse(&options, sizeof argv / sizeof argv[0], argv, error, sizeof error));
+  for (size_t i = 0; i < RUNNER_SERVICES; i++) {
+    options.services[i].address = store == NULL ? "tcp://127.0.0.1:1" : store->url; /* nothing listens on port 1 */
+  }
+  int code = runner_run(&options, clock, random);
+  snprintf(path, sizeof path, "%s/latest.json", dir);
+  *report = json_load_file(path, 0, NULL);
+  DIR *folder = opendir(dir);
+  for (const struct dirent *entry; (entry = readdir(folder)) != NULL;) unlinkat(dirfd(folder), entry->d_name, 0);
+  closedir(folder);
+  assert_int_equal(rmdir(dir), 0);
+  return code;
+}
+
+static void a_run_reports_each_of_its_orders_and_ends_with_zero(void **state) {
+  (void)state;
+  test_store *store = store_open();
+  json_t *report;
+  assert_int_equal(run(store, "23", store->clock, &store->random, &report), 0);
+  assert_non_null(report);
+  assert_int_equal(json_integer_value(json_object_get(report, "orders")), 23);
+  assert_true(json_is_false(json_object_get(report, "interrupted")));
+  json_decref(report);
+  store_close(store);
+}
+
+static void a_signal_ends_a_run_with_a_report_of_what_ran(void **state) {
+  (void)state;
+  test_store *store = store_open();
+  atomic_store(&store->interrupt, true);
+  json_t *report;
+  assert_int_equal(run(store, "100000", store->clock, &store->random, &report), 0);
+  assert_non_null(report);
+  assert_true(json_is_true(json_object_get(report, "interrupted")));
+  json_int_t orders = json_integer_value(json_object_get(report, "orders"));
+  assert_in_range(orders, 1, 99999);
+  json_decref(report);
+  store_close(store);
+}
+
+static void a_run_without_a_store_ends_with_one(void **state) {
+  (void)state;
+  rpc_clock *clock = rpc_clock_create();
+  rpc_random random;
+  rpc_random_init(&random, 1);
+  json_t *report;
+  assert_int_equal(run(NULL, "5", clock, &random, &report), 1);
+  assert_null(report);
+  rpc_clock_destroy(clock);
+}
+
 int main(void) {
+  process_block_signals(); /* as runner_run wants it */
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(orders_of_a_workload_go_through_the_door),
       cmocka_unit_test(a_listing_reads_all_pages_in_order),
@@ -276,6 +363,9 @@ int main(void) {
       cmocka_unit_test(verify_reads_again_until_all_orders_are_final),
       cmocka_unit_test(verify_does_not_wait_longer_than_it_may),
       cmocka_unit_test(health_is_zero_only_when_every_address_is_serving),
+      cmocka_unit_test(a_run_reports_each_of_its_orders_and_ends_with_zero),
+      cmocka_unit_test(a_signal_ends_a_run_with_a_report_of_what_ran),
+      cmocka_unit_test(a_run_without_a_store_ends_with_one),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,9 +1,7 @@
 /* Storage: jobs, group commit, what a failing job leaves behind, reads, migrations, a disk that is full. */
 #include <pthread.h>
-#include <semaphore.h>
 
-#include "service_fixture.h"
-#include "storage/storage.h"
+#include "database_fixture.h"
 
 enum { INSERT, COUNT, SWAPPED, NO_ROOM, ROOM, STATEMENT_COUNT };
 
@@ -15,16 +13,24 @@ static const char *const statements[STATEMENT_COUNT] = {
     [NO_ROOM] = "PRAGMA max_page_count = 12", /* SQLite's own way to run out of room */
     [ROOM] = "PRAGMA max_page_count = 1000",
 };
+static const char schema[] = "test_storage";
+
+/* PostgreSQL takes no pragmas. */
+static size_t usable_statements(void) {
+  return tests_use_postgres() ? NO_ROOM : STATEMENT_COUNT;
+}
 
 typedef struct files {
   char folder[64];
-  char database[128], audit[128];
+  char file[128], audit[128];
+  const char *database;
 } files;
 
 static int make_files(void **state) {
   files *f = calloc(1, sizeof *f);
   make_folder(f->folder);
-  snprintf(f->database, sizeof f->database, "%s/test.db", f->folder);
+  snprintf(f->file, sizeof f->file, "%s/test.db", f->folder);
+  f->database = fresh_database(f->file, schema);
   snprintf(f->audit, sizeof f->audit, "%s/audit.jsonl", f->folder);
   *state = f;
   return 0;
@@ -39,10 +45,12 @@ static int remove_files(void **state) {
 
 static storage *open_storage(const char *path, bool threaded, audit_log *audit, metrics_registry *metrics) {
   rpc_status status;
-  storage *db = storage_open(&(storage_config){.path = path,
+  storage *db = storage_open(&(storage_config){.database = path,
+                                               .schema = schema,
+                                               .exclusive = true, /* one writer, as with SQLite */
                                                .migrations = migrations,
                                                .statements = statements,
-                                               .statement_count = STATEMENT_COUNT,
+                                               .statement_count = usable_statements(),
                                                .threaded = threaded,
                                                .audit = audit,
                                                .metrics = metrics},
@@ -73,8 +81,7 @@ static rpc_status run_note(storage_job *job, storage_tx *tx) {
     sem_post(n->began);
     sem_wait(n->gate);
   }
-  if (storage_tx_audit(tx))
-    audit_append(storage_tx_audit(tx), 0, "note", n->text ? n->text : "", "", "new", NULL, NULL);
+  storage_audit(tx, 0, "note", n->text ? n->text : "", "", "new", NULL, NULL);
   return n->refuses ? rpc_status_error(RPC_ABORTED, "REFUSED", "refused") : rpc_status_ok();
 }
 
@@ -87,7 +94,7 @@ static void end_note(storage_job *job, const rpc_status *status) {
   note *n = (note *)job;
   n->status = *status;
   n->ended++;
-  if (n->seen_in) storage_read(n->seen_in, read_count, &n->seen);
+  if (n->seen_in) read_now(n->seen_in, read_count, &n->seen);
   if (n->done) sem_post(n->done);
 }
 
@@ -97,13 +104,13 @@ static note new_note(int64_t id) {
 
 static int64_t count_notes(storage *db) {
   int64_t count = -1;
-  assert_int_equal(storage_read(db, read_count, &count).code, RPC_OK);
+  assert_int_equal(read_now(db, read_count, &count).code, RPC_OK);
   return count;
 }
 
 static void without_threads_a_job_ends_inside_storage_write(void **state) {
   (void)state;
-  storage *db = open_storage(":memory:", false, NULL, NULL);
+  storage *db = open_storage(fresh_database(":memory:", schema), false, NULL, NULL);
   note n = new_note(1);
   storage_write(db, &n.job);
   assert_int_equal(n.ended, 1);
@@ -209,7 +216,7 @@ static void a_job_that_fails_is_alone_rolled_back(void **state) {
 
 static void a_statement_that_fails_fails_its_job(void **state) {
   (void)state;
-  storage *db = open_storage(":memory:", false, NULL, NULL);
+  storage *db = open_storage(fresh_database(":memory:", schema), false, NULL, NULL);
   note first = new_note(1), twin = new_note(1), other = new_note(2);
   storage_write(db, &first.job);
   storage_write(db, &twin.job);
@@ -248,7 +255,7 @@ static void a_change_whose_audit_line_cannot_be_written_is_not_acknowledged(void
   (void)state;
   audit_log *audit = audit_open("test", "/dev/full");
   assert_non_null(audit);
-  storage *db = open_storage(":memory:", false, audit, NULL);
+  storage *db = open_storage(fresh_database(":memory:", schema), false, audit, NULL);
   note n = new_note(1);
   storage_write(db, &n.job);
   assert_int_equal(n.runs, 1);
@@ -263,10 +270,12 @@ static void a_change_whose_audit_line_cannot_be_written_is_not_acknowledged(void
 static void the_queue_is_bounded(void **state) {
   files *f = *state;
   rpc_status status;
-  storage *db = storage_open(&(storage_config){.path = f->database,
+  storage *db = storage_open(&(storage_config){.database = f->database,
+                                               .schema = schema,
+                                               .exclusive = true,
                                                .migrations = migrations,
                                                .statements = statements,
-                                               .statement_count = STATEMENT_COUNT,
+                                               .statement_count = usable_statements(),
                                                .threaded = true,
                                                .max_queued = 2},
                              &status);
@@ -317,7 +326,7 @@ static void *read_often(void *arg) {
   reading *r = arg;
   for (int i = 0; i < 200; i++) {
     int64_t count = -1;
-    if (storage_read(r->db, read_count, &count).code != RPC_OK || count < r->count) return NULL;
+    if (read_now(r->db, read_count, &count).code != RPC_OK || count < r->count) return NULL;
     r->count = count;
   }
   return arg;
@@ -363,15 +372,16 @@ static rpc_status read_swapped(void *arg, storage_tx *tx) {
 
 static void parameters_are_numbered_whatever_their_order(void **state) {
   (void)state;
-  storage *db = open_storage(":memory:", false, NULL, NULL);
-  assert_int_equal(storage_read(db, read_swapped, NULL).code, RPC_OK);
+  storage *db = open_storage(fresh_database(":memory:", schema), false, NULL, NULL);
+  assert_int_equal(read_now(db, read_swapped, NULL).code, RPC_OK);
   storage_close(db);
 }
 
 static void a_statement_that_is_no_sql_shows_at_opening(void **state) {
   (void)state;
   rpc_status status;
-  assert_null(storage_open(&(storage_config){.path = ":memory:",
+  assert_null(storage_open(&(storage_config){.database = fresh_database(":memory:", schema),
+                                             .schema = schema,
                                              .migrations = migrations,
                                              .statements = (const char *const[]){"SELECT nothing FROM nowhere"},
                                              .statement_count = 1},
@@ -384,8 +394,11 @@ static void a_database_of_a_newer_version_is_refused_and_an_older_one_brought_up
   storage_close(open_storage(f->database, false, NULL, NULL));
   static const char *const newer[] = {"CREATE TABLE notes (id BIGINT PRIMARY KEY, text TEXT NOT NULL);",
                                       "INSERT INTO notes VALUES (77, 'by the second migration');", NULL};
-  storage_config config = {
-      .path = f->database, .migrations = newer, .statements = statements, .statement_count = STATEMENT_COUNT};
+  storage_config config = {.database = f->database,
+                           .schema = schema,
+                           .migrations = newer,
+                           .statements = statements,
+                           .statement_count = usable_statements()};
   rpc_status status;
   storage *db = storage_open(&config, &status);
   assert_non_null(db);
@@ -401,7 +414,7 @@ static void a_migration_that_fails_leaves_nothing_behind(void **state) {
   files *f = *state;
   static const char *const broken[] = {"CREATE TABLE half (id BIGINT);", "CREATE TABLE notes (id BIGINT); SELECT oops;",
                                        NULL};
-  storage_config config = {.path = f->database, .migrations = broken};
+  storage_config config = {.database = f->database, .schema = schema, .migrations = broken};
   rpc_status status;
   assert_null(storage_open(&config, &status));
   storage_close(open_storage(f->database, false, NULL, NULL)); /* would fail if version or table were there */
@@ -414,6 +427,7 @@ static rpc_status limit_room(void *arg, storage_tx *tx) {
 
 static void a_full_disk_fails_writes_until_there_is_room_again(void **state) {
   files *f = *state;
+  if (tests_use_postgres()) skip();
   storage *db = open_storage(f->database, false, NULL, NULL);
   char *large = malloc(20001);
   memset(large, 'x', 20000);
@@ -424,7 +438,7 @@ static void a_full_disk_fails_writes_until_there_is_room_again(void **state) {
     notes[i].text = large;
   }
   char detail[128];
-  assert_int_equal(storage_read(db, limit_room, &(size_t){NO_ROOM}).code, RPC_OK);
+  assert_int_equal(read_now(db, limit_room, &(size_t){NO_ROOM}).code, RPC_OK);
   storage_write(db, &notes[0].job);
   assert_int_equal(notes[0].status.code, RPC_OK);
   storage_write(db, &notes[1].job);
@@ -433,7 +447,7 @@ static void a_full_disk_fails_writes_until_there_is_room_again(void **state) {
   assert_false(storage_healthy(db, detail, sizeof detail));
   assert_non_null(strstr(detail, "full"));
 
-  assert_int_equal(storage_read(db, limit_room, &(size_t){ROOM}).code, RPC_OK);
+  assert_int_equal(read_now(db, limit_room, &(size_t){ROOM}).code, RPC_OK);
   storage_write(db, &notes[3].job);
   assert_int_equal(notes[3].status.code, RPC_OK);
   assert_true(storage_healthy(db, detail, sizeof detail));

@@ -94,6 +94,10 @@ static void line_holds_the_change(void **state) {
   json_t *first = json_loadf(file, JSON_DISABLE_EOF_CHECK, NULL);
   json_t *second = json_loadf(file, JSON_DISABLE_EOF_CHECK, NULL);
   fclose(file);
+  assert_int_equal(strlen(json_string_value(json_object_get(first, "hash"))), 64);
+  assert_string_equal(json_string_value(json_object_get(second, "prev")),
+                      json_string_value(json_object_get(first, "hash")));
+  for (size_t i = 0; i < 3; i++) json_object_del(first, (const char *[]){"hash", "seq", "prev"}[i]);
   json_t *expected = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "ts", "2025-11-24T16:00:00.123Z", "service",
                                "order", "entity", "order", "id", "ORD-1", "from", "", "to", "failed", "correlation_id",
                                "corr-\"1\"", "detail", "OUT_OF\nSTOCK \uFFFD");

@@ -248,8 +248,8 @@ static void histogram_counts_seconds_in_cumulative_buckets(void **state) {
   scrape *seen = scrape_registry(*state);
   static const struct {
     const char *le, *count;
-  } cases[] = {{"0.00005", "3"}, {"0.0001", "4"}, {"0.0005", "4"}, {"0.001", "5"}, {"1.75", "5"},
-               {"2", "6"},       {"10", "6"},     {"30", "7"},     {"+Inf", "8"}};
+  } cases[] = {{"5e-05", "3"}, {"0.0001", "4"}, {"0.0005", "4"}, {"0.001", "5"}, {"1.75", "5"},
+               {"2.0", "6"},   {"10.0", "6"},   {"30.0", "7"},   {"+Inf", "8"}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     char key[128];
     snprintf(key, sizeof key, "call_duration_seconds_bucket{method=\"Get\",le=\"%s\"}", cases[i].le);

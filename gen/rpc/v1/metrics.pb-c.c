@@ -97,9 +97,29 @@ void   rpc__v1__scrape_response__free_unpacked
   assert(message->base.descriptor == &rpc__v1__scrape_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-#define rpc__v1__scrape_request__field_descriptors NULL
-#define rpc__v1__scrape_request__field_indices_by_name NULL
-#define rpc__v1__scrape_request__number_ranges NULL
+static const ProtobufCFieldDescriptor rpc__v1__scrape_request__field_descriptors[1] =
+{
+  {
+    "format",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Rpc__V1__ScrapeRequest, format),
+    &rpc__v1__metrics_format__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned rpc__v1__scrape_request__field_indices_by_name[] = {
+  0,   /* field[0] = format */
+};
+static const ProtobufCIntRange rpc__v1__scrape_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
 const ProtobufCMessageDescriptor rpc__v1__scrape_request__descriptor =
 {
   PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
@@ -108,10 +128,10 @@ const ProtobufCMessageDescriptor rpc__v1__scrape_request__descriptor =
   "Rpc__V1__ScrapeRequest",
   "rpc.v1",
   sizeof(Rpc__V1__ScrapeRequest),
-  0,
+  1,
   rpc__v1__scrape_request__field_descriptors,
   rpc__v1__scrape_request__field_indices_by_name,
-  0,  rpc__v1__scrape_request__number_ranges,
+  1,  rpc__v1__scrape_request__number_ranges,
   (ProtobufCMessageInit) rpc__v1__scrape_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -165,6 +185,34 @@ const ProtobufCMessageDescriptor rpc__v1__scrape_response__descriptor =
   1,  rpc__v1__scrape_response__number_ranges,
   (ProtobufCMessageInit) rpc__v1__scrape_response__init,
   NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCEnumValue rpc__v1__metrics_format__enum_values_by_number[2] =
+{
+  { "PROMETHEUS_TEXT", "RPC__V1__METRICS_FORMAT__PROMETHEUS_TEXT", 0 },
+  { "OPENMETRICS_TEXT", "RPC__V1__METRICS_FORMAT__OPENMETRICS_TEXT", 1 },
+};
+static const ProtobufCIntRange rpc__v1__metrics_format__value_ranges[] = {
+{0, 0},{0, 2}
+};
+static const ProtobufCEnumValueIndex rpc__v1__metrics_format__enum_values_by_name[2] =
+{
+  { "OPENMETRICS_TEXT", 1 },
+  { "PROMETHEUS_TEXT", 0 },
+};
+const ProtobufCEnumDescriptor rpc__v1__metrics_format__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "rpc.v1.MetricsFormat",
+  "MetricsFormat",
+  "Rpc__V1__MetricsFormat",
+  "rpc.v1",
+  2,
+  rpc__v1__metrics_format__enum_values_by_number,
+  2,
+  rpc__v1__metrics_format__enum_values_by_name,
+  1,
+  rpc__v1__metrics_format__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
 static const ProtobufCMethodDescriptor rpc__v1__metrics__method_descriptors[1] =
 {

@@ -21,27 +21,39 @@ typedef struct Rpc__V1__ScrapeResponse Rpc__V1__ScrapeResponse;
 
 /* --- enums --- */
 
+typedef enum _Rpc__V1__MetricsFormat {
+  /*
+   * Prometheus text exposition format 0.0.4.
+   */
+  RPC__V1__METRICS_FORMAT__PROMETHEUS_TEXT = 0,
+  /*
+   * OpenMetrics 1.0: the same with exemplars, which lead from a histogram's bucket to a trace.
+   */
+  RPC__V1__METRICS_FORMAT__OPENMETRICS_TEXT = 1
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(RPC__V1__METRICS_FORMAT)
+} Rpc__V1__MetricsFormat;
 
 /* --- messages --- */
 
 struct  Rpc__V1__ScrapeRequest
 {
   ProtobufCMessage base;
+  Rpc__V1__MetricsFormat format;
 };
 #define RPC__V1__SCRAPE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&rpc__v1__scrape_request__descriptor) \
-     }
+    , RPC__V1__METRICS_FORMAT__PROMETHEUS_TEXT }
 
 
 struct  Rpc__V1__ScrapeResponse
 {
   ProtobufCMessage base;
   /*
-   * "text/plain; version=0.0.4; charset=utf-8"
+   * "text/plain; version=0.0.4; charset=utf-8", or OpenMetrics' own
    */
   char *content_type;
   /*
-   * Prometheus text exposition format.
+   * In the format that was asked for.
    */
   ProtobufCBinaryData body;
 };
@@ -123,6 +135,7 @@ void rpc__v1__metrics__scrape(ProtobufCService *service,
 
 /* --- descriptors --- */
 
+extern const ProtobufCEnumDescriptor    rpc__v1__metrics_format__descriptor;
 extern const ProtobufCMessageDescriptor rpc__v1__scrape_request__descriptor;
 extern const ProtobufCMessageDescriptor rpc__v1__scrape_response__descriptor;
 extern const ProtobufCServiceDescriptor rpc__v1__metrics__descriptor;

@@ -1,0 +1,17 @@
+/* Moves SQLite's write-ahead log into the database file on a thread of its own, so that no commit does it. For
+ * storage.c alone. */
+#pragma once
+
+#include <pthread.h>
+
+#include "storage/connection.h"
+
+typedef struct checkpointer checkpointer;
+
+/* Takes over from the checkpoints that `writer` would make; before writer is used by another thread. gate: held by
+ * others during their transactions. NULL on failure, with the reason in *status. */
+checkpointer *checkpointer_create(const connection_config *config, storage_tx *writer, pthread_mutex_t *gate,
+                                  rpc_status *status);
+
+/* When writer is used no more. NULL is ignored. */
+void checkpointer_destroy(checkpointer *self);

@@ -1,0 +1,378 @@
+/* The queue, group commit, what is tried again, and what becomes of jobs while there is no connection. Called by
+ * storage.c. */
+#include "storage/pool.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { RECONNECT_FIRST_MS = 50, RECONNECT_MAX_MS = 1000, CONFLICT_WAIT_MAX_MS = 64 };
+
+typedef struct pool_thread {
+  job_pool *pool;
+  storage_tx *tx; /* NULL: not connected */
+  audit_buffer audit;
+  uint32_t reconnects; /* failed ones in a row */
+  pthread_t thread;
+} pool_thread;
+
+struct job_pool {
+  job_pool_config config;
+  pthread_mutex_t lock; /* of the queue */
+  pthread_cond_t work;  /* the queue has jobs, or stopping is set */
+  storage_job *head, *tail;
+  uint32_t queued;
+  bool stopping;
+  bool draining; /* no threads: a job_pool_add further up runs the queue */
+  size_t started;
+  pool_thread threads[];
+};
+
+static int64_t monotonic_us(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* Half of that to all of it, so that those who met once do not meet again. */
+static void sleep_ms(int64_t milliseconds) {
+  int64_t half_us = milliseconds * 500;
+  int64_t us = half_us + monotonic_us() % (half_us + 1);
+  nanosleep(&(struct timespec){.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000}, NULL);
+}
+
+static bool is_old(const storage_job *job) {
+  return monotonic_us() - job->queued_us >= (int64_t)STORAGE_PATIENCE_MS * 1000;
+}
+
+/* --- the queue; under the lock --- */
+
+static void count_queued(job_pool *pool, int64_t change) {
+  pool->queued = (uint32_t)((int64_t)pool->queued + change);
+  metrics_set(pool->config.queue_jobs, pool->queued);
+}
+
+/* The first job and up to max - 1 that follow. */
+static storage_job *take_jobs(job_pool *pool, uint32_t max) {
+  storage_job *batch = pool->head;
+  storage_job *last = batch;
+  uint32_t count = 1;
+  while (last->next && count < max) {
+    last = last->next;
+    count++;
+  }
+  pool->head = last->next;
+  if (!pool->head) pool->tail = NULL;
+  last->next = NULL;
+  count_queued(pool, -(int64_t)count);
+  metrics_add(pool->config.batch_jobs, count);
+  return batch;
+}
+
+/* Puts jobs back to where they were taken from. */
+static void give_back(job_pool *pool, storage_job *batch) {
+  storage_job *last = batch;
+  int64_t count = 1;
+  for (; last->next; last = last->next) count++;
+  pthread_mutex_lock(&pool->lock);
+  last->next = pool->head;
+  pool->head = batch;
+  if (!pool->tail) pool->tail = last;
+  count_queued(pool, count);
+  pthread_mutex_unlock(&pool->lock);
+}
+
+/* Tells the owners of the jobs from first to the one before end; a job's memory may be gone then. */
+static void finish_jobs(storage_job *first, const storage_job *end, const rpc_status *status) {
+  for (storage_job *job = first; job != end;) {
+    storage_job *next = job->next;
+    job->done(job, status);
+    job = next;
+  }
+}
+
+/* --- transactions --- */
+
+static void report(const job_pool *pool, bool is_healthy, const char *detail) {
+  pool->config.report(pool->config.report_arg, is_healthy, detail);
+}
+
+/* Runs the jobs from first to the one before end in one transaction; on an error nothing of them is left. */
+static rpc_status run_transaction(pool_thread *self, storage_job *first, const storage_job *end) {
+  const job_pool_config *config = &self->pool->config;
+  storage_tx *tx = self->tx;
+  int64_t start_us = monotonic_us();
+  if (config->gate) pthread_mutex_lock(config->gate);
+  rpc_status status = connection_run(tx, CONNECTION_BEGIN_WRITE);
+  for (storage_job *job = first; status.code == RPC_OK && job != end; job = job->next) {
+    status = job->run(job, tx);
+    if (status.code == RPC_OK) status = tx->status;
+  }
+  fault_plan_reach(config->faults, FAULT_BEFORE_COMMIT);
+  if (status.code == RPC_OK) status = connection_run(tx, CONNECTION_COMMIT);
+  fault_plan_reach(config->faults, FAULT_AFTER_COMMIT);
+  if (status.code != RPC_OK) connection_rollback(tx);
+  if (config->gate) pthread_mutex_unlock(config->gate);
+  if (status.code == RPC_OK) {
+    metrics_observe_us(config->duration, monotonic_us() - start_us);
+    return status;
+  }
+  if (tx->trouble >= TROUBLE_BROKEN) report(self->pool, false, status.message);
+  audit_buffer_clear(&self->audit);
+  return status;
+}
+
+/* What is committed is acknowledged only once its audit lines are written. */
+static rpc_status flush_audit(pool_thread *self) {
+  const job_pool_config *config = &self->pool->config;
+  bool complete = true;
+  if (config->audit) {
+    pthread_mutex_lock(config->audit_lock);
+    complete = audit_buffer_flush(&self->audit, config->audit);
+    pthread_mutex_unlock(config->audit_lock);
+  }
+  if (!complete) {
+    report(self->pool, false, "the audit log cannot be written");
+    return rpc_status_error(RPC_UNAVAILABLE, STORAGE_REASON_AUDIT, "the audit log cannot be written");
+  }
+  report(self->pool, true, "");
+  return rpc_status_ok();
+}
+
+static void disconnect(pool_thread *self) {
+  connection_close(self->tx);
+  self->tx = NULL;
+}
+
+/* True: the connection was lost and the jobs wait in the queue for the next. */
+static bool give_back_lost(pool_thread *self, storage_job *first) {
+  if (self->pool->config.threads == 0 || self->tx->trouble < TROUBLE_LOST) return false;
+  bool is_unknown = self->tx->trouble == TROUBLE_UNKNOWN;
+  disconnect(self);
+  if (is_unknown || !first) return false;
+  give_back(self->pool, first);
+  return true;
+}
+
+/* Runs one job, again while others are in its way. */
+static rpc_status run_alone(pool_thread *self, storage_job *job) {
+  int64_t wait_ms = 1;
+  for (;;) {
+    rpc_status status = run_transaction(self, job, job->next);
+    if (status.code == RPC_OK) return flush_audit(self);
+    if (self->tx->trouble != TROUBLE_CONFLICT || is_old(job)) return status;
+    sleep_ms(wait_ms);
+    if (wait_ms < CONFLICT_WAIT_MAX_MS) wait_ms *= 2;
+  }
+}
+
+/* All in one transaction or, where one of them fails, each in its own. */
+static void run_writes(pool_thread *self, storage_job *batch) {
+  rpc_status status;
+  if (batch->next) {
+    status = run_transaction(self, batch, NULL);
+    if (status.code == RPC_OK) status = flush_audit(self);
+    bool is_unknown = self->tx->trouble == TROUBLE_UNKNOWN;
+    if (give_back_lost(self, batch)) return;
+    if (is_unknown || status.code == RPC_OK || strcmp(status.reason, STORAGE_REASON_AUDIT) == 0) {
+      finish_jobs(batch, NULL, &status);
+      return;
+    }
+  }
+  for (storage_job *job = batch; job;) {
+    storage_job *next = job->next;
+    status = run_alone(self, job);
+    if (give_back_lost(self, job)) return;
+    finish_jobs(job, next, &status);
+    job = next;
+    if (!self->tx && job) { /* it is not known what became of the last one; these have not been begun */
+      give_back(self->pool, job);
+      return;
+    }
+  }
+}
+
+static rpc_status run_read(storage_tx *tx, storage_job *job) {
+  rpc_status status = tx->status;
+  if (status.code == RPC_OK) status = job->run(job, tx);
+  return tx->status.code != RPC_OK ? tx->status : status;
+}
+
+rpc_status job_pool_read(storage_tx *tx, storage_job *job) {
+  connection_run(tx, CONNECTION_BEGIN_READ);
+  rpc_status status = run_read(tx, job);
+  connection_rollback(tx); /* ends the snapshot and any statement left open */
+  return status;
+}
+
+/* All in one snapshot, unless the transaction fails on the way. */
+static void run_reads(pool_thread *self, storage_job *batch) {
+  for (storage_job *job = batch; job;) {
+    storage_job *next = job->next;
+    if (job == batch || self->tx->status.code != RPC_OK) {
+      if (job != batch) connection_rollback(self->tx);
+      connection_run(self->tx, CONNECTION_BEGIN_READ);
+    }
+    rpc_status status = run_read(self->tx, job);
+    if (self->tx->trouble >= TROUBLE_LOST) {
+      report(self->pool, false, status.message);
+      give_back_lost(self, job);
+      return;
+    }
+    job->done(job, &status);
+    job = next;
+  }
+  connection_rollback(self->tx);
+}
+
+static void run_batch(pool_thread *self, storage_job *batch) {
+  if (self->pool->config.connection.read_only) {
+    run_reads(self, batch);
+  } else {
+    run_writes(self, batch);
+  }
+}
+
+/* --- threads --- */
+
+/* Without a connection: those who have waited long enough are told, and when the pool stops all are. */
+static void fail_waiting(job_pool *pool, const rpc_status *status) {
+  storage_job *batch = NULL;
+  pthread_mutex_lock(&pool->lock);
+  uint32_t count = 0;
+  for (storage_job *job = pool->head; job && (pool->stopping || is_old(job)); job = job->next) count++;
+  if (count > 0) batch = take_jobs(pool, count);
+  pthread_mutex_unlock(&pool->lock);
+  finish_jobs(batch, NULL, status);
+}
+
+static void use_audit(pool_thread *self) {
+  if (self->pool->config.audit) self->tx->audit = &self->audit;
+}
+
+/* One attempt, and a wait after one that failed. */
+static bool connect(pool_thread *self) {
+  rpc_status status;
+  self->tx = connection_open(&self->pool->config.connection, &status);
+  if (self->tx) status = connection_prepare_all(self->tx);
+  if (status.code == RPC_OK) {
+    use_audit(self);
+    self->reconnects = 0;
+    report(self->pool, true, "");
+    return true;
+  }
+  if (self->tx) disconnect(self);
+  report(self->pool, false, status.message);
+  rpc_status failure = rpc_status_error(RPC_UNAVAILABLE, "STORAGE_ERROR", "%s", status.message);
+  fail_waiting(self->pool, &failure);
+  int64_t wait_ms = (int64_t)RECONNECT_FIRST_MS << (self->reconnects < 10 ? self->reconnects : 10);
+  self->reconnects++;
+  sleep_ms(wait_ms < RECONNECT_MAX_MS ? wait_ms : RECONNECT_MAX_MS);
+  return false;
+}
+
+/* Under the lock, which it lets go meanwhile. */
+static void run_next(pool_thread *self) {
+  job_pool *pool = self->pool;
+  storage_job *batch = self->tx ? take_jobs(pool, pool->config.batch_max) : NULL;
+  pthread_mutex_unlock(&pool->lock);
+  if (batch) {
+    run_batch(self, batch);
+  } else {
+    connect(self);
+  }
+  pthread_mutex_lock(&pool->lock);
+}
+
+static void *thread_main(void *arg) {
+  pool_thread *self = arg;
+  job_pool *pool = self->pool;
+  pthread_mutex_lock(&pool->lock);
+  while (pool->head || !pool->stopping) {
+    if (pool->head) {
+      run_next(self);
+    } else {
+      pthread_cond_wait(&pool->work, &pool->lock);
+    }
+  }
+  pthread_mutex_unlock(&pool->lock);
+  return NULL;
+}
+
+void job_pool_add(job_pool *pool, storage_job *job) {
+  job->next = NULL;
+  job->queued_us = monotonic_us();
+  pthread_mutex_lock(&pool->lock);
+  if (pool->queued >= pool->config.max_queued) {
+    pthread_mutex_unlock(&pool->lock);
+    rpc_status status = rpc_status_error(RPC_RESOURCE_EXHAUSTED, "STORAGE_QUEUE_FULL", "too many jobs are waiting");
+    job->done(job, &status);
+    return;
+  }
+  if (pool->tail) {
+    pool->tail->next = job;
+  } else {
+    pool->head = job;
+  }
+  pool->tail = job;
+  count_queued(pool, 1);
+  if (pool->config.threads > 0) {
+    pthread_cond_signal(&pool->work);
+  } else if (!pool->draining) {
+    pool->draining = true;
+    while (pool->head) run_next(&pool->threads[0]);
+    pool->draining = false;
+  }
+  pthread_mutex_unlock(&pool->lock);
+}
+
+/* --- the pool --- */
+
+static bool start_thread(job_pool *pool, size_t index) {
+  const job_pool_config *config = &pool->config;
+  pool_thread *self = &pool->threads[index];
+  self->pool = pool;
+  if (index == 0 && config->first) {
+    self->tx = config->first;
+    use_audit(self);
+  }
+  if (config->threads == 0) return true;
+  if (pthread_create(&self->thread, NULL, thread_main, self) != 0) return false;
+  pool->started++;
+  return true;
+}
+
+job_pool *job_pool_create(const job_pool_config *config) {
+  size_t places = config->threads > 0 ? config->threads : 1;
+  job_pool *pool = calloc(1, sizeof *pool + places * sizeof pool->threads[0]);
+  if (!pool) {
+    connection_close(config->first);
+    return NULL;
+  }
+  pool->config = *config;
+  pthread_mutex_init(&pool->lock, NULL);
+  pthread_cond_init(&pool->work, NULL);
+  for (size_t i = 0; i < places; i++) {
+    if (start_thread(pool, i)) continue;
+    job_pool_destroy(pool);
+    return NULL;
+  }
+  return pool;
+}
+
+void job_pool_destroy(job_pool *pool) {
+  if (!pool) return;
+  pthread_mutex_lock(&pool->lock);
+  pool->stopping = true;
+  pthread_cond_broadcast(&pool->work);
+  pthread_mutex_unlock(&pool->lock);
+  for (size_t i = 0; i < pool->started; i++) pthread_join(pool->threads[i].thread, NULL);
+  size_t places = pool->config.threads > 0 ? pool->config.threads : 1;
+  for (size_t i = 0; i < places; i++) {
+    connection_close(pool->threads[i].tx);
+    audit_buffer_free(&pool->threads[i].audit);
+  }
+  pthread_mutex_destroy(&pool->lock);
+  pthread_cond_destroy(&pool->work);
+  free(pool);
+}

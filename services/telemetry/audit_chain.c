@@ -1,0 +1,65 @@
+/* Lines are taken apart by their fixed places: {"ts":"<24 characters>","seq":…,"prev":"<64>",…,"hash":"<64>"}. */
+#include "telemetry/audit_chain.h"
+
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "telemetry/trace.h"
+
+static const char hash_key[] = ",\"hash\":\"", seq_key[] = ",\"seq\":", prev_key[] = ",\"prev\":\"", tail[] = "\"}";
+
+enum { HASH_LENGTH = AUDIT_HASH_SIZE - 1, SEQ_AT = sizeof "{\"ts\":\"2025-11-24T16:00:00.123Z\"" - 1 };
+
+audit_link audit_chain_begin(void) {
+  audit_link link = {.seq = 0};
+  memset(link.hash, '0', HASH_LENGTH);
+  return link;
+}
+
+/* Of the object as it would be closed without the hash. */
+static void hash_object(const char *object, size_t length, char hash[AUDIT_HASH_SIZE]) {
+  uint8_t digest[SHA256_DIGEST_LENGTH];
+  SHA256((const unsigned char *)object, length, digest);
+  trace_format_id(hash, digest, sizeof digest);
+  hash[HASH_LENGTH] = '\0';
+}
+
+size_t audit_chain_seal(const char *object, size_t length, char field[AUDIT_HASH_FIELD_SIZE],
+                        char hash[AUDIT_HASH_SIZE]) {
+  hash_object(object, length, hash);
+  int size = snprintf(field, AUDIT_HASH_FIELD_SIZE, "%s%s%s", hash_key, hash, tail);
+  field[size] = '\n'; /* over the end */
+  return (size_t)size + 1;
+}
+
+static bool starts_with(const char *text, const char *end, const char *start) {
+  size_t length = strlen(start);
+  return (size_t)(end - text) >= length && memcmp(text, start, length) == 0;
+}
+
+/* The number and the previous hash at their places. */
+static bool read_place(const char *line, size_t length, audit_link *link) {
+  const char *end = line + length, *at = line + SEQ_AT;
+  if (length <= SEQ_AT || !starts_with(at, end, seq_key)) return false;
+  char *after;
+  link->seq = strtoll(at + sizeof seq_key - 1, &after, 10);
+  if (!starts_with(after, end, prev_key)) return false;
+  after += sizeof prev_key - 1;
+  if (end - after <= HASH_LENGTH || after[HASH_LENGTH] != '"') return false;
+  memcpy(link->prev, after, HASH_LENGTH);
+  link->prev[HASH_LENGTH] = '\0';
+  return link->seq > 0;
+}
+
+audit_line audit_chain_read(const char *line, size_t length, audit_link *link) {
+  const size_t field = sizeof hash_key - 1 + HASH_LENGTH + sizeof tail - 1;
+  if (length == 0 || line[length - 1] != '}') return AUDIT_LINE_TORN;
+  if (length <= field || memcmp(line + length - field, hash_key, sizeof hash_key - 1) != 0 || line[length - 2] != '"') {
+    return AUDIT_LINE_EDITED;
+  }
+  hash_object(line, length - field, link->hash);
+  bool own = memcmp(line + length - field + sizeof hash_key - 1, link->hash, HASH_LENGTH) == 0;
+  return own && read_place(line, length, link) ? AUDIT_LINE_WHOLE : AUDIT_LINE_EDITED;
+}
