@@ -10,11 +10,10 @@
 #include <string.h>
 
 #include "order/messages.h"
+#include "order/steps.h"
 #include "order/upkeep.h"
 #include "order/watch.h"
 #include "storage/idempotency.h"
-#include "store/v1/inventory.rpc.h"
-#include "store/v1/payment.rpc.h"
 
 enum {
   BUCKETS = 4096,
@@ -42,6 +41,7 @@ typedef struct order_saga {
   bool is_written; /* order.state is what is stored */
   uint32_t tries;  /* of the step or write at hand */
   rpc_timer timer;
+  order_step step;
   trace_context trace;
   int64_t accepted_us, deadline_us;
 } order_saga;
@@ -147,7 +147,7 @@ static void finish(order_saga *saga) {
   }
   const char *outcome = saga_state_name(order->state);
   metrics_add(metrics_series_get(driver->orders, (const char *const[]){outcome, order->failure.reason}), 1);
-  metrics_observe_us(driver->duration, order->processing_us);
+  metrics_observe_traced_us(driver->duration, order->processing_us, &saga->trace);
   if (order->state == SAGA_CONFIRMED) metrics_add(driver->revenue_cents, order->total_cents);
   saga_free(saga);
 }
@@ -259,15 +259,21 @@ static void update_done(storage_job *job, const rpc_status *status) {
   }
 }
 
+static storage_job traced_job(const order_saga *saga, rpc_status (*run)(storage_job *job, storage_tx *tx),
+                              void (*done)(storage_job *job, const rpc_status *status)) {
+  return (storage_job){.run = run, .done = done, .parent = &saga->trace, .correlation_id = saga->order.correlation_id};
+}
+
 static void write_state(order_saga *saga) {
-  saga->job = (storage_job){.run = run_update, .done = update_done};
+  saga->job = traced_job(saga, run_update, update_done);
   storage_write(saga->driver->config.db, &saga->job);
 }
 
 /* --- steps --- */
 
 /* Feeds the outcome of the step to the saga. */
-static void step_ended(order_saga *saga, const rpc_status *status) {
+static void step_ended(void *arg, const rpc_status *status) {
+  order_saga *saga = arg;
   order_record *order = &saga->order;
   int64_t now_us = rpc_clock_now_us(saga->driver->config.clock);
   saga_transition transition = saga_step(order->state, saga_outcome_of(status->code), now_us >= saga->deadline_us);
@@ -288,84 +294,6 @@ static void step_ended(order_saga *saga, const rpc_status *status) {
   write_state(saga);
 }
 
-static void on_reserved(void *arg, const rpc_status *status, const Store__V1__ReserveInventoryResponse *response) {
-  order_saga *saga = arg;
-  if (!response) {
-    step_ended(saga, status);
-    return;
-  }
-  rpc_status taken = order_take_reservation(&saga->order, response);
-  step_ended(saga, &taken);
-}
-
-static void on_charged(void *arg, const rpc_status *status, const Store__V1__ProcessPaymentResponse *response) {
-  order_saga *saga = arg;
-  const char *payment_id = response ? response->payment_id : rpc_status_fact_of(status, "payment_id");
-  if (payment_id) snprintf(saga->order.payment_id, sizeof saga->order.payment_id, "%s", payment_id);
-  step_ended(saga, status);
-}
-
-static void on_reservation(void *arg, const rpc_status *status, const Store__V1__Reservation *reservation) {
-  (void)reservation;
-  step_ended(arg, status);
-}
-
-static void on_refunded(void *arg, const rpc_status *status, const Store__V1__Payment *payment) {
-  (void)payment;
-  step_ended(arg, status);
-}
-
-static void reserve(order_saga *saga, const rpc_call_options *options) {
-  Store__V1__ReserveInventoryRequest request = STORE__V1__RESERVE_INVENTORY_REQUEST__INIT;
-  const Store__V1__CreateOrderRequest *order = saga->order.request;
-  rpc_arena arena;
-  rpc_arena_init(&arena, SIZE_MAX);
-  request.order_id = saga->order.order_id;
-  request.items = order_reserve_items(order, &arena);
-  request.n_items = order->n_items;
-  if (request.items) {
-    store_v1_inventory_service_reserve_inventory(saga->driver->config.inventory, &request, options, on_reserved, saga);
-  } else {
-    try_again(saga);
-  }
-  rpc_arena_free(&arena);
-}
-
-static void charge(order_saga *saga, const rpc_call_options *options) {
-  Store__V1__ProcessPaymentRequest request = STORE__V1__PROCESS_PAYMENT_REQUEST__INIT;
-  request.customer_id = saga->order.request->customer_id;
-  request.order_id = saga->order.order_id;
-  request.amount = validation_money(saga->order.total_cents);
-  store_v1_payment_service_process_payment(saga->driver->config.payment, &request, options, on_charged, saga);
-}
-
-static void confirm(order_saga *saga, const rpc_call_options *options) {
-  Store__V1__ConfirmReservationRequest request = STORE__V1__CONFIRM_RESERVATION_REQUEST__INIT;
-  request.reservation_id = saga->order.reservation_id;
-  store_v1_inventory_service_confirm_reservation(saga->driver->config.inventory, &request, options, on_reservation,
-                                                 saga);
-}
-
-static void refund(order_saga *saga, const rpc_call_options *options) {
-  Store__V1__RefundPaymentRequest request = STORE__V1__REFUND_PAYMENT_REQUEST__INIT;
-  request.payment_id = saga->order.payment_id;
-  store_v1_payment_service_refund_payment(saga->driver->config.payment, &request, options, on_refunded, saga);
-}
-
-static void release(order_saga *saga, const rpc_call_options *options) {
-  Store__V1__ReleaseReservationRequest request = STORE__V1__RELEASE_RESERVATION_REQUEST__INIT;
-  request.reservation_id = saga->order.reservation_id;
-  store_v1_inventory_service_release_reservation(saga->driver->config.inventory, &request, options, on_reservation,
-                                                 saga);
-}
-
-typedef void (*step_fn)(order_saga *saga, const rpc_call_options *options);
-
-static const step_fn steps[SAGA_STATE_COUNT] = {
-    [SAGA_RESERVING] = reserve, [SAGA_CHARGING] = charge,   [SAGA_CONFIRMING] = confirm,
-    [SAGA_REFUNDING] = refund,  [SAGA_RELEASING] = release,
-};
-
 /* Takes the step of the state that is stored. Its key is the order's and the state's: whoever takes it again, after a
  * lost answer or a crash, gets the same outcome. */
 static void act(order_saga *saga) {
@@ -383,7 +311,9 @@ static void act(order_saga *saga) {
       .idempotency_key = key,
       .correlation_id = saga->order.correlation_id,
       .parent = &saga->trace};
-  steps[saga->order.state](saga, &options);
+  order_clients clients = {driver->config.inventory, driver->config.payment};
+  saga->step = (order_step){&saga->order, step_ended, saga};
+  if (!order_step_take(&clients, &options, &saga->step)) try_again(saga);
 }
 
 /* --- a new order --- */
@@ -456,7 +386,7 @@ void order_driver_place(order_driver *driver, rpc_call *call, const order_record
   saga->trace = *rpc_call_trace(call);
   saga->accepted_us = rpc_call_received_us(call);
   saga->deadline_us = rpc_call_deadline_us(call);
-  saga->job = (storage_job){.run = run_insert, .done = insert_done};
+  saga->job = traced_job(saga, run_insert, insert_done);
   enter(saga);
   storage_write(driver->config.db, &saga->job);
 }

@@ -195,6 +195,7 @@ order_service *order_service_create(const order_service_config *config, rpc_stat
                                                .statement_count = order_store_statement_count,
                                                .threaded = config->threaded,
                                                .audit = config->audit,
+                                               .traces = config->traces,
                                                .metrics = config->metrics,
                                                .log = config->log,
                                                .faults = config->faults},

@@ -41,6 +41,7 @@ int main(void) {
                                  .log = host.log,
                                  .faults = host.faults,
                                  .audit = host.audit,
+                                 .traces = host.traces,
                                  .retention_hours = host.retention_hours,
                                  .history_hours = history_hours};
   rpc_status status;

@@ -30,6 +30,12 @@ static bool fill_attributes(const trace_record *record, rpc_arena *arena, Rpc__V
   return span->attributes != NULL;
 }
 
+/* To whole microseconds, which is what a double has digits for. */
+static double milliseconds(int64_t nanoseconds) {
+  int64_t microseconds = nanoseconds / 1000;
+  return (double)microseconds / 1e3;
+}
+
 /* NULL without memory. */
 static Rpc__V1__Span *make_span(const trace_record *record, rpc_arena *arena) {
   Rpc__V1__Span *span = rpc_arena_alloc(arena, sizeof *span);
@@ -41,8 +47,8 @@ static Rpc__V1__Span *make_span(const trace_record *record, rpc_arena *arena) {
   span->service = (char *)record->service;
   span->name = (char *)record->name;
   span->kind = (Rpc__V1__SpanKind)record->kind;
-  span->start_unix_ms = (double)(record->start_unix_ns / 1000) / 1e3;
-  span->duration_ms = (double)(record->duration_ns / 1000) / 1e3;
+  span->start_unix_ms = milliseconds(record->start_unix_ns);
+  span->duration_ms = milliseconds(record->duration_ns);
   span->code = (Rpc__V1__Code)record->code;
   span->reason = rpc_arena_strdup(arena, record->detail);
   bool complete = span->trace_id && span->span_id && span->parent_span_id && span->reason;
