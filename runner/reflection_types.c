@@ -219,7 +219,7 @@ bool reflection_build_message(reflection_types *types, const reflection_symbol *
   message->package_name = "";
   message->sizeof_message = (at.end + sizeof(void *) - 1) / sizeof(void *) * sizeof(void *);
   message->n_fields = (unsigned)proto->n_field;
-  message->fields = fields;
+  message->fields = proto->n_field == 0 ? NULL : fields; /* the first one's number is compared with any tag, even 0 */
   if (!index_fields(types, message, fields, proto->n_field)) return false;
   bool is_entry = proto->options != NULL && proto->options->map_entry;
   return !is_entry || add_map_entry(types, message);

@@ -9,13 +9,14 @@
 
 struct rpc_clock {
   pthread_mutex_t lock;
-  pthread_cond_t changed; /* an earlier timer was set, or the clock is stopping */
+  pthread_cond_t changed; /* a timer was set that is due before the thread wakes, or the clock is stopping */
   pthread_t thread;
   bool is_virtual;
   bool stopping;
   rpc_timer **heap;
   size_t count, capacity;
   uint64_t next_sequence;
+  int64_t wakes_us; /* when the thread wakes by itself; INT64_MIN: it is awake */
   _Atomic int64_t virtual_now_us;
   int64_t virtual_start_unix_ms;
 };
@@ -62,20 +63,28 @@ static struct timespec timespec_of_us(int64_t us) {
   return (struct timespec){.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
 }
 
+/* Sleeps until due_us, or until a timer is set that is due before. */
+static void sleep_until(rpc_clock *clock, int64_t due_us) {
+  clock->wakes_us = due_us;
+  if (due_us == INT64_MAX) {
+    pthread_cond_wait(&clock->changed, &clock->lock);
+  } else {
+    struct timespec until = timespec_of_us(due_us);
+    pthread_cond_timedwait(&clock->changed, &clock->lock, &until);
+  }
+  clock->wakes_us = INT64_MIN;
+}
+
 static void *run(void *arg) {
   rpc_clock *clock = arg;
   pthread_mutex_lock(&clock->lock);
   while (!clock->stopping) {
-    if (clock->count == 0) {
-      pthread_cond_wait(&clock->changed, &clock->lock);
+    int64_t due_us = clock->count ? clock->heap[0]->due_us : INT64_MAX;
+    if (due_us > rpc_clock_now_us(clock)) {
+      sleep_until(clock, due_us);
       continue;
     }
     rpc_timer *timer = clock->heap[0];
-    if (timer->due_us > rpc_clock_now_us(clock)) {
-      struct timespec until = timespec_of_us(timer->due_us);
-      pthread_cond_timedwait(&clock->changed, &clock->lock, &until);
-      continue;
-    }
     take_out(clock, timer);
     rpc_timer_fn fn = timer->fn;
     void *fn_arg = timer->arg;
@@ -166,7 +175,7 @@ void rpc_clock_set(rpc_clock *clock, rpc_timer *timer, int64_t due_us, rpc_timer
   timer->arg = arg;
   make_room(clock);
   sift_up(clock, clock->count++, timer);
-  if (clock->heap[0] == timer) pthread_cond_signal(&clock->changed);
+  if (due_us < clock->wakes_us) pthread_cond_signal(&clock->changed);
   pthread_mutex_unlock(&clock->lock);
 }
 

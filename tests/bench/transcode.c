@@ -68,9 +68,10 @@ int main(int argc, char **argv) {
   size_t written = once(text, length);
   int64_t calls = 0;
   double begin = cpu_seconds(), now = begin, end = begin + load_argument(argv[3]);
-  for (; now < end; now = cpu_seconds()) {
+  while (now < end) {
     for (int i = 0; i < CALLS_AT_ONCE; i++) once(text, length);
     calls += CALLS_AT_ONCE;
+    now = cpu_seconds();
   }
   double per_second = (double)calls / (now - begin);
   printf("{\"calls\":%lld,\"per_second\":%.1f,\"bytes_per_second\":%.0f,\"written_bytes\":%zu}\n", (long long)calls,

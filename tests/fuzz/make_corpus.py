@@ -286,6 +286,7 @@ reflections = {
     "required": (P2 + "message A { required int32 a = 1; required string b = 2 [default = \"x\"]; }", b""),
     "unpacked": (P3 + "message A { repeated int32 a = 1 [packed = false]; }", b"\x08\x01\x08\x02"),
     "group": (P2 + "message A { optional group G = 1 { optional int32 a = 1; } }", b"\x0b\x0c"),
+    "no-fields": (P3 + "message A {}", b"\x80\x00\x00"),
     "oneof": (P3 + "message A { oneof o { int32 a = 1; string b = 2; A c = 3; bytes d = 4; } }", b"\x12\x01x\x1a\x02\x08\x01"),
     "optional": (P3 + "message A { optional int32 a = 1; optional string b = 2; }", b"\x08\x00"),
     "recursive": (P3 + "message A { A a = 1; repeated A b = 2; B c = 3; } message B { A a = 1; }", b"\x0a\x02\x12\x00\x1a\x02\x0a\x00"),
