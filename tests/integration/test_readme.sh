@@ -32,7 +32,11 @@ for command in "${commands[@]}"; do
       run "${command/curl/curl -sS --fail-with-body -m 60}"
       [[ $command == *metrics ]] || check_json "$command" 'type == "object"'
       ;;
-    'build/release/bin/store-runner'*) run "${command/build\/release\/bin/$stack_bin}" ;;
+    'build/release/bin/store-runner'*)
+      command=${command//tcp:\/\/127.0.0.1:9001/$STORE_ORDER_ADDRESS}
+      command=${command//tcp:\/\/127.0.0.1:9003/$STORE_INVENTORY_ADDRESS}
+      run "${command/build\/release\/bin/$stack_bin}"
+      ;;
     *) check "a kind of command that this test knows" "$command" '' ;;
   esac
 done
