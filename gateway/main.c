@@ -177,6 +177,7 @@ int main(void) {
   log_write(self.log, LOG_INFO, "draining", NULL, 0);
   bool is_drained = gateway_stop(server, DRAIN_MS);
   destroy_clients(&self);
+  tracing_flush(&self.tracing); /* spans are named by the routes */
   gateway_destroy(server);
   log_write(self.log, is_drained ? LOG_INFO : LOG_WARN, is_drained ? "stopped" : "stopped with requests unanswered",
             NULL, 0);

@@ -30,7 +30,8 @@ static inventory_write *new_write(inventory_service *service, rpc_call *call,
     rpc_call_fail(call, &status);
     return NULL;
   }
-  write->job = (storage_job){.run = run, .done = done};
+  write->job = (storage_job){
+      .run = run, .done = done, .parent = rpc_call_trace(call), .correlation_id = rpc_call_correlation_id(call)};
   write->service = service;
   write->call = call;
   return write;
@@ -352,17 +353,18 @@ inventory_service *inventory_service_create(const inventory_service_config *conf
                                                .statement_count = inventory_store_statement_count,
                                                .threaded = config->threaded,
                                                .audit = config->audit,
+                                               .traces = config->traces,
                                                .metrics = config->metrics,
                                                .log = config->log,
                                                .faults = config->faults},
                              status);
   if (!service->db) goto fail;
+  define_metrics(service); /* before the sweep begins, which counts */
   service->keys = idempotency_create(service->db, config->clock, config->retention_hours);
   service->sim = simulation_create(&config->simulation, config->clock, config->random, config->metrics);
   service->sweep = storage_schedule_create(service->db, config->clock, sweep_interval_ms(service->config.lease_ms),
                                            (storage_chore){inventory_run_sweep, sweep_done, service});
   if (!service->keys || !service->sim || !service->sweep) goto out_of_memory;
-  define_metrics(service);
   return service;
 
 out_of_memory:

@@ -20,6 +20,7 @@ typedef struct inventory_service_config {
   metrics_registry *metrics;
   log_sink *log;           /* may be NULL */
   audit_log *audit;        /* may be NULL */
+  trace_recorder *traces;  /* may be NULL */
   fault_plan *faults;      /* may be NULL */
   int64_t retention_hours; /* of idempotency keys; 0: 24 */
 } inventory_service_config;

@@ -20,6 +20,7 @@ int main(void) {
                                      .log = host.log,
                                      .faults = host.faults,
                                      .audit = host.audit,
+                                     .traces = host.traces,
                                      .retention_hours = host.retention_hours};
   rpc_status status;
   inventory_service *service = inventory_service_create(&config, &status);

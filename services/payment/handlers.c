@@ -76,7 +76,8 @@ static payment_write *new_write(payment_service *service, rpc_call *call,
     rpc_call_fail(call, &status);
     return NULL;
   }
-  write->job = (storage_job){.run = run, .done = done};
+  write->job = (storage_job){
+      .run = run, .done = done, .parent = rpc_call_trace(call), .correlation_id = rpc_call_correlation_id(call)};
   write->service = service;
   write->call = call;
   return write;
@@ -352,6 +353,7 @@ payment_service *payment_service_create(const payment_service_config *config, rp
                                                .statement_count = payment_store_statement_count,
                                                .threaded = config->threaded,
                                                .audit = config->audit,
+                                               .traces = config->traces,
                                                .metrics = config->metrics,
                                                .log = config->log,
                                                .faults = config->faults},

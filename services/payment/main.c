@@ -16,6 +16,7 @@ int main(void) {
                                    .log = host.log,
                                    .faults = host.faults,
                                    .audit = host.audit,
+                                   .traces = host.traces,
                                    .retention_hours = host.retention_hours};
   rpc_status status;
   payment_service *service = payment_service_create(&config, &status);

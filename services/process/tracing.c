@@ -7,7 +7,7 @@
 
 #include "rpc/settings.h"
 
-enum { SPANS_KEPT = 16384, URL_MAX = 2048 };
+enum { SPANS_KEPT_DEFAULT = 16384, SPANS_KEPT_MAX = 10000000, URL_MAX = 2048 };
 
 /* Where to post spans; "" where nothing is exported. */
 static void find_url(char url[URL_MAX]) {
@@ -37,8 +37,9 @@ bool tracing_open(tracing *self, const char *service, metrics_registry *metrics)
   char url[URL_MAX];
   *self = (tracing){0};
   double ratio = settings_decimal("STORE_TRACE_SAMPLE_RATIO", 1, 0, 1);
+  int64_t kept = settings_integer("STORE_TRACE_SPANS_KEPT", SPANS_KEPT_DEFAULT, 1, SPANS_KEPT_MAX);
   find_url(url);
-  self->recorder = trace_recorder_create(service, SPANS_KEPT);
+  self->recorder = trace_recorder_create(service, (size_t)kept);
   if (self->recorder == NULL) return false;
   trace_recorder_sample(self->recorder, ratio);
   if (*url == '\0') return true;
@@ -47,7 +48,14 @@ bool tracing_open(tracing *self, const char *service, metrics_registry *metrics)
   return true;
 }
 
-void tracing_close(tracing *self) {
+void tracing_flush(tracing *self) {
+  if (self->exporter == NULL) return;
+  trace_recorder_export(self->recorder, NULL, NULL);
   trace_exporter_destroy(self->exporter);
+  self->exporter = NULL;
+}
+
+void tracing_close(tracing *self) {
+  tracing_flush(self);
   trace_recorder_destroy(self->recorder);
 }

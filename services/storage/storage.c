@@ -15,7 +15,7 @@ enum {
   SHARED_BATCH_MAX = 64, /* and of PostgreSQL: what it locks others wait for */
   SHARED_WRITERS = 3,    /* connections to PostgreSQL, */
   SHARED_READERS = 2,
-  READS_MAX = 32, /* in one snapshot */
+  READS_MAX = 32,  /* in one snapshot */
   READERS_MAX = 8, /* and to SQLite; more reads than that wait */
   MAX_QUEUED_DEFAULT = 65536,
 };
@@ -75,7 +75,34 @@ bool storage_healthy(void *arg, char *detail, size_t size) {
 
 /* --- jobs --- */
 
+static trace_span start_span(const storage *db, const storage_job *job) {
+  return trace_span_start(db->config.traces, "commit", db->is_shared ? TRACE_CLIENT : TRACE_INTERNAL, job->parent);
+}
+
+/* Thousands of jobs may wait: until here a job keeps of its span only when it began. */
+static void end_span(storage_job *job, const rpc_status *status) {
+  storage *db = job->db;
+  const char *reason = status->reason[0] ? status->reason : rpc_code_name(status->code);
+  trace_span span = start_span(db, job);
+  span.start_unix_ns = job->began_unix_ns;
+  span.start_monotonic_ns = job->began_monotonic_ns;
+  trace_span_set_text(&span, "db.system.name", db->is_shared ? "postgresql" : "sqlite");
+  trace_span_set_text(&span, "db.operation.name", "COMMIT");
+  trace_span_end(db->config.traces, &span, (int)status->code, job->correlation_id,
+                 status->code == RPC_OK ? NULL : reason);
+  job->done = job->owner_done; /* the owner may queue it again */
+  job->done(job, status);
+}
+
 void storage_write(storage *db, storage_job *job) {
+  if (db->config.traces && job->parent) {
+    job->db = db;
+    job->owner_done = job->done;
+    job->done = end_span;
+    trace_span begun = start_span(db, job);
+    job->began_unix_ns = begun.start_unix_ns;
+    job->began_monotonic_ns = begun.start_monotonic_ns;
+  }
   job_pool_add(db->writers, job);
 }
 

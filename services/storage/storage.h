@@ -25,6 +25,7 @@
 #include "telemetry/audit.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
+#include "telemetry/trace.h"
 
 typedef struct storage storage;
 typedef struct storage_tx storage_tx; /* the connection, inside a job */
@@ -45,6 +46,7 @@ typedef struct storage_config {
   uint32_t max_queued;       /* jobs waiting; 0: 65536; past it they fail with RESOURCE_EXHAUSTED */
   audit_log *audit;          /* may be NULL; outlives the storage, like the pointers below */
   metrics_registry *metrics; /* may be NULL */
+  trace_recorder *traces;    /* may be NULL */
   log_sink *log;             /* may be NULL */
   fault_plan *faults;        /* may be NULL */
 } storage_config;
@@ -81,8 +83,15 @@ struct storage_job {
    * different jobs; must not block. Inside storage_write or storage_read where that fails with RESOURCE_EXHAUSTED, is
    * not threaded, or reads SQLite. */
   void (*done)(storage_job *job, const rpc_status *status);
+  /* A write that has a parent shows as a span below it, from its queueing to its commit. Both may be NULL, and live
+   * until done. */
+  const trace_context *parent;
+  const char *correlation_id;
   storage_job *next; /* these are private */
   int64_t queued_us;
+  storage *db;
+  int64_t began_unix_ns, began_monotonic_ns; /* of its span */
+  void (*owner_done)(storage_job *job, const rpc_status *status);
 };
 
 /* Queues a job. From any thread. */
@@ -128,8 +137,8 @@ typedef struct storage_condition {
   const char *reason, *message;
 } storage_condition;
 
-/* begin + binds + finish where nobody looks at the rows: what comes next need not wait for it, and its error, or that of
- * its condition, shows at the next statement that is waited for, or at the commit. condition may be NULL; lives as
+/* begin + binds + finish where nobody looks at the rows: what comes next need not wait for it, and its error, or that
+ * of its condition, shows at the next statement that is waited for, or at the commit. condition may be NULL; lives as
  * long as the tx. */
 void storage_send(storage_tx *tx, size_t index, const storage_condition *condition, const char *format, ...);
 

@@ -81,7 +81,7 @@ static int64_t post_deadline(trace_exporter *exporter, int64_t timeout_at_ms) {
   return deadline_ms;
 }
 
-static size_t ignore_body(char *bytes, size_t size, size_t count, void *arg) {
+static size_t ignore_body(const char *bytes, size_t size, size_t count, void *arg) {
   (void)bytes, (void)arg;
   return size * count;
 }

@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# What a run leaves behind: a report that its schema describes, a page, a time series, JUnit XML, exit codes; and what
+# `store-runner compare` makes of two of them. Every built-in scenario runs, shortened.
+# shellcheck disable=SC2119 source=stack.sh
+source "$(dirname "$0")/stack.sh"
+root=$(readlink -f -- "$(dirname "$0")/../..")
+runner=$stack_bin/store-runner
+stack_start STORE_PROFILE=demo STORE_SIM_TIME_SCALE=0.01
+
+# Runs store-runner with these arguments: its exit code to $code, what it said to run.log.
+run() {
+  code=0
+  "$runner" "$@" >"$stack_dir/run.log" 2>&1 || code=$?
+}
+
+check_schema() {
+  check "the schema describes $1" "$(python3 - "$root/runner/report.schema.json" "$DEMO_REPORTS_DIR/latest.json" 2>&1 <<'END'
+import json, sys, jsonschema
+schema, report = (json.load(open(name)) for name in sys.argv[1:])
+validator = jsonschema.Draft202012Validator if hasattr(jsonschema, "Draft202012Validator") else jsonschema.Draft7Validator
+validator.check_schema(schema)
+print("; ".join(f"{list(e.path)}: {e.message}" for e in validator(schema).iter_errors(report)) or "yes")
+END
+  )" yes
+}
+
+# The built-in scenarios, each as short as it can be.
+declare -A shorter=([mixed-workload]='--duration 1 --warm-up 0.2' [spike]='--rate 60 --duration 1' [soak]='--duration 1 --warm-up 0.2'
+  [ramp-to-break]='--search-probe 0.3 --search-to 100' [high-load]='--num-orders 200' [faults]='--duration 2'
+  [baseline]='--delay-between-batches 0.05')
+while read -r name _; do
+  # shellcheck disable=SC2086 # options
+  run --scenario "$name" ${shorter[$name]-}
+  check "exit of $name, 3 where this machine is too slow today: $(tail -n 3 "$stack_dir/run.log")" "$((code == 0 || code == 3))" 1
+  http_body=$(<"$DEMO_REPORTS_DIR/latest.json")
+  check_json "$name" ".settings.scenario == \"$name\" and .operations.succeeded > 0"
+  check_schema "$name"
+done < <("$runner" scenarios)
+
+# A scenario of one's own, from one that is built in.
+"$runner" scenarios baseline | jq '.name = "mine" | .num_orders = 7' >"$stack_dir/mine.json"
+run --scenario "$stack_dir/mine.json"
+http_body=$(<"$DEMO_REPORTS_DIR/latest.json")
+check_json 'a scenario file' '.settings.scenario == "mine" and .orders == 7'
+
+# Several threads, and both models, through both doors.
+run --threads 3 --rate 300 --duration 1 --mix read_stock=1,place_order=1
+http_body=$(<"$DEMO_REPORTS_DIR/latest.json")
+check_json 'three threads at a rate' '.settings.threads == 3 and .operations.finished + .operations.missed == 300'
+run --threads 2 --num-orders 100 --concurrency 11 --model users --mode rpc
+http_body=$(<"$DEMO_REPORTS_DIR/latest.json")
+check_json 'two threads of users by rpc' '.orders == 100'
+run --http 2 --num-orders 50 --concurrency 25 --mix read_stock=1
+http_body=$(<"$DEMO_REPORTS_DIR/latest.json")
+check_json 'HTTP/2' '.operations.succeeded == 50'
+
+# Thresholds: the failing line, the exit code, JUnit.
+run --num-orders 20 --threshold 'max<60s' --threshold 'success>100%' --junit "$stack_dir/junit.xml" --csv "$stack_dir/series.csv"
+check 'exit where a threshold does not hold' "$code" 3
+check 'the failing line' "$(grep -c '^store-runner: threshold failed: success>100%' "$stack_dir/run.log")" 1
+check 'JUnit' "$(python3 -c 'import sys, xml.etree.ElementTree as e; s = e.parse(sys.argv[1]).getroot()[0]
+print(s.get("tests"), s.get("failures"), [c.get("name") for c in s if len(c)])' "$stack_dir/junit.xml")" "2 1 ['success>100%']"
+check 'the series adds up' "$(awk -F, 'NR > 1 { sum += $3 } END { print sum }' "$stack_dir/series.csv")" 20
+check 'three files' "$(cd "$DEMO_REPORTS_DIR" && echo latest.*)" 'latest.html latest.json latest.txt'
+check 'the page is whole' "$(tail -n 1 "$DEMO_REPORTS_DIR/latest.html")" '</body></html>'
+run --threshold 'p99 is low'
+check 'exit where a threshold is none' "$code" 2
+
+# Compare: a run ten times slower is worse than this one, and this one is no worse than itself.
+run --num-orders 300 --concurrency 10 --delay-between-batches 0
+cp "$DEMO_REPORTS_DIR/latest.json" "$stack_dir/a.json"
+jq '.distribution.all.top_us |= map(. * 10) | .run_id = "run-slow"' "$stack_dir/a.json" >"$stack_dir/b.json"
+run compare "$stack_dir/a.json" "$stack_dir/b.json"
+check 'exit where something got worse' "$code" 3
+run compare "$stack_dir/a.json" "$stack_dir/a.json"
+check 'exit where nothing changed' "$code" 0
+
+# Ctrl-C: a report of what ran.
+"$runner" --num-orders 100000 --concurrency 5 >"$stack_dir/run.log" 2>&1 &
+interrupted=$!
+until grep -q operations "$stack_dir/run.log"; do sleep 0.05; done
+kill -INT "$interrupted"
+wait "$interrupted" || fail 'an interrupted run ends with an error'
+http_body=$(<"$DEMO_REPORTS_DIR/latest.json")
+check_json 'after Ctrl-C' '.interrupted and .operations.finished > 0'
+finish
