@@ -62,8 +62,8 @@ static void take_over_done(void *arg) {
 }
 
 static rpc_status run_renew(void *arg, storage_tx *tx, bool *more) {
-  (void)more;
   order_upkeep *upkeep = arg;
+  *more = false;
   int64_t now = now_ms(upkeep);
   order_lease lease = order_upkeep_lease(upkeep->config.owner, now);
   order_store_renew(tx, &lease, now + RENEW_LEFT_MS);

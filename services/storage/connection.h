@@ -57,7 +57,7 @@ struct connection_engine {
   void (*bind_text)(storage_tx *tx, size_t index, int parameter, const char *text);
   void (*bind_integer)(storage_tx *tx, size_t index, int parameter, int64_t value);
   void (*bind_bytes)(storage_tx *tx, size_t index, int parameter, const void *bytes, size_t size);
-  bool (*step)(storage_tx *tx, size_t index);       /* waits */
+  bool (*step)(storage_tx *tx, size_t index); /* waits */
   /* Runs it without waiting, where the engine can; connection_check_rows when it has run. */
   void (*send)(storage_tx *tx, size_t index, const storage_condition *condition);
   int64_t (*changes)(storage_tx *tx, size_t index); /* after the last step: rows that it wrote */

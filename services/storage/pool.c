@@ -101,6 +101,10 @@ static void report(const job_pool *pool, bool is_healthy, const char *detail) {
 static rpc_status run_transaction(pool_thread *self, storage_job *first, const storage_job *end) {
   const job_pool_config *config = &self->pool->config;
   storage_tx *tx = self->tx;
+  fault_plan *faults = NULL;
+  for (const storage_job *job = first; job != end && !faults; job = job->next) {
+    if (!job->is_upkeep) faults = config->faults;
+  }
   int64_t start_us = monotonic_us();
   if (config->gate) pthread_mutex_lock(config->gate);
   rpc_status status = connection_run(tx, CONNECTION_BEGIN_WRITE);
@@ -108,9 +112,9 @@ static rpc_status run_transaction(pool_thread *self, storage_job *first, const s
     status = job->run(job, tx);
     if (status.code == RPC_OK) status = tx->status;
   }
-  fault_plan_reach(config->faults, FAULT_BEFORE_COMMIT);
+  fault_plan_reach(faults, FAULT_BEFORE_COMMIT);
   if (status.code == RPC_OK) status = connection_run(tx, CONNECTION_COMMIT);
-  fault_plan_reach(config->faults, FAULT_AFTER_COMMIT);
+  fault_plan_reach(faults, FAULT_AFTER_COMMIT);
   if (status.code != RPC_OK) connection_rollback(tx);
   if (config->gate) pthread_mutex_unlock(config->gate);
   if (status.code == RPC_OK) {
@@ -251,7 +255,7 @@ static void use_audit(pool_thread *self) {
 }
 
 /* One attempt, and a wait after one that failed. */
-static bool connect(pool_thread *self) {
+static void try_to_connect(pool_thread *self) {
   rpc_status status;
   self->tx = connection_open(&self->pool->config.connection, &status);
   if (self->tx) status = connection_prepare_all(self->tx);
@@ -259,7 +263,7 @@ static bool connect(pool_thread *self) {
     use_audit(self);
     self->reconnects = 0;
     report(self->pool, true, "");
-    return true;
+    return;
   }
   if (self->tx) disconnect(self);
   report(self->pool, false, status.message);
@@ -268,7 +272,6 @@ static bool connect(pool_thread *self) {
   int64_t wait_ms = (int64_t)RECONNECT_FIRST_MS << (self->reconnects < 10 ? self->reconnects : 10);
   self->reconnects++;
   sleep_ms(wait_ms < RECONNECT_MAX_MS ? wait_ms : RECONNECT_MAX_MS);
-  return false;
 }
 
 /* Under the lock, which it lets go meanwhile. */
@@ -279,7 +282,7 @@ static void run_next(pool_thread *self) {
   if (batch) {
     run_batch(self, batch);
   } else {
-    connect(self);
+    try_to_connect(self);
   }
   pthread_mutex_lock(&pool->lock);
 }

@@ -70,7 +70,7 @@ int64_t postgres_statement_integer(const postgres_statement *statement, int colu
   int length = PQgetlength(rows, statement->row, column);
   if (PQftype(rows, column) == TYPE_TEXT) return strtoll((const char *)bytes, NULL, 10);
   if (length == 0) return 0;
-  int64_t value = (int8_t)bytes[0]; /* the sign's byte comes first */
+  int64_t value = bytes[0] < 128 ? bytes[0] : bytes[0] - 256; /* the sign's byte comes first */
   for (int i = 1; i < length; i++) value = (int64_t)((uint64_t)value << 8 | bytes[i]);
   return value;
 }

@@ -47,7 +47,7 @@ static void round_ended(storage_job *job, const rpc_status *status) {
 storage_schedule *storage_schedule_create(storage *db, rpc_clock *clock, int64_t interval_ms, storage_chore chore) {
   storage_schedule *schedule = calloc(1, sizeof *schedule);
   if (!schedule) return NULL;
-  *schedule = (storage_schedule){.job = {.run = run_round, .done = round_ended},
+  *schedule = (storage_schedule){.job = {.run = run_round, .done = round_ended, .is_upkeep = true},
                                  .db = db,
                                  .clock = clock,
                                  .interval_us = interval_ms * 1000,
