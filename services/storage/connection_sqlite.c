@@ -8,9 +8,13 @@
 
 enum { BUSY_TIMEOUT_MS = 5000 };
 
-static const char *const commands[] = {
-    [CONNECTION_BEGIN_READ] = "BEGIN", [CONNECTION_BEGIN_WRITE] = "BEGIN IMMEDIATE", [CONNECTION_COMMIT] = "COMMIT"};
-enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+/* What is prepared beside the service's statements: the engine's commands, and what undoes them. */
+enum { COMMAND_ROLLBACK = CONNECTION_COMMIT + 1, COMMAND_COUNT };
+
+static const char *const commands[COMMAND_COUNT] = {[CONNECTION_BEGIN_READ] = "BEGIN",
+                                                    [CONNECTION_BEGIN_WRITE] = "BEGIN IMMEDIATE",
+                                                    [CONNECTION_COMMIT] = "COMMIT",
+                                                    [COMMAND_ROLLBACK] = "ROLLBACK"};
 
 typedef struct sqlite_connection {
   storage_tx tx; /* first: engines' functions get it back as this */
@@ -124,7 +128,14 @@ static void sqlite_rollback(storage_tx *tx) {
   sqlite3 *db = ((sqlite_connection *)tx)->db;
   for (size_t i = 0; i < tx->config.statement_count; i++) sqlite_end(tx, i);
   /* Some errors, a full disk among them, have undone the transaction already. */
-  if (!sqlite3_get_autocommit(db)) sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+  if (sqlite3_get_autocommit(db)) return;
+  sqlite3_stmt *statement = statement_at(tx, tx->config.statement_count + COMMAND_ROLLBACK);
+  if (statement) {
+    sqlite3_step(statement);
+    sqlite3_reset(statement);
+  } else {
+    sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+  }
 }
 
 static void sqlite_begin(storage_tx *tx, size_t index) {
