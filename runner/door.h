@@ -3,6 +3,7 @@
 #pragma once
 
 #include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,10 +13,11 @@
 #include "rpc/random.h"
 #include "rpc/status.h"
 
-/* What goes with one call; either may be NULL. Copied: need not outlive the call to the function. */
+/* What goes with one call; texts may be NULL. Copied: need not outlive the call to the function. */
 typedef struct runner_door_options {
   const char *correlation_id;
   const char *idempotency_key;
+  uint32_t timeout_ms; /* 0: the door's */
 } runner_door_options;
 
 /* Told of the outcome. response is NULL unless status->code is RPC_OK; both are gone when it returns. Must not block.
@@ -41,9 +43,12 @@ typedef struct runner_door_target {
 typedef struct runner_door_config {
   const runner_door_target *targets;
   size_t target_count;
-  uint32_t timeout_ms;    /* of one call */
+  uint32_t timeout_ms;    /* of one call, unless its options say otherwise */
   uint32_t max_in_flight; /* calls of door_gateway; past it the answer is RESOURCE_EXHAUSTED at once. door_rpc has the
                              bound of its clients */
+  bool http2;             /* door_gateway; without TLS by upgrade */
+  const char *ca_file;    /* door_gateway: PEM file to trust for https; NULL: the system's */
+  bool insecure;          /* door_gateway: any certificate will do */
   rpc_clock *clock;       /* outlives the door, like random */
   rpc_random *random;
 } runner_door_config;

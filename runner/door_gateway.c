@@ -1,21 +1,17 @@
-/* The REST door: one thread drives all transfers with libcurl's multi interface over kept connections, HTTP/1.1. epoll
- * tells which sockets have something (curl_multi_poll looks at each of thousands every time). A method's route and its
- * messages' descriptors say what to send, so no endpoint is coded here. */
+/* The REST door: one thread drives all transfers with libcurl's multi interface over kept connections, HTTP/1.1 or
+ * HTTP/2. A method's route and its messages' descriptors say what to send, so no endpoint is coded here. */
+#include <assert.h>
 #include <curl/curl.h>
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "runner/curl_loop.h"
 #include "runner/door.h"
 #include "runner/json.h"
 #include "runner/rest.h"
 
-enum { MAX_TARGETS = 8, EVENTS = 256, MAX_ANSWER = 16 << 20 };
+enum { MAX_TARGETS = 8, MAX_ANSWER = 16 << 20 };
 
 typedef struct rest_exchange rest_exchange;
 
@@ -24,9 +20,9 @@ typedef struct gateway_door {
   runner_door_target targets[MAX_TARGETS]; /* addresses are copies */
   size_t target_count;
   uint32_t timeout_ms, max_in_flight;
-  CURLM *multi;
-  int epoll, wakeup;    /* wakeup: an eventfd, for the thread to look at what is below */
-  int64_t timer_due_ms; /* when libcurl wants to be called; -1: not at all */
+  bool http2, insecure;
+  char *ca_file; /* NULL: the system's */
+  curl_loop loop;
   pthread_t thread;
 
   pthread_mutex_t lock;
@@ -46,6 +42,7 @@ struct rest_exchange {
   runner_rest_request request;
   struct curl_slist *headers;
   const api_method *method;
+  uint32_t timeout_ms;
   char *answer; /* malloc'd */
   size_t answer_length, answer_capacity;
   runner_door_done_fn done;
@@ -90,8 +87,7 @@ static void complete(rest_exchange *exchange, const rpc_status *status, const Pr
 static rpc_status status_of_curl(CURLcode code, const rest_exchange *exchange) {
   switch (code) {
     case CURLE_OPERATION_TIMEDOUT:
-      return rpc_status_error(RPC_DEADLINE_EXCEEDED, "REQUEST_TIMEOUT", "no answer within %u ms",
-                              exchange->door->timeout_ms);
+      return rpc_status_error(RPC_DEADLINE_EXCEEDED, "REQUEST_TIMEOUT", "no answer within %u ms", exchange->timeout_ms);
     case CURLE_COULDNT_CONNECT:
     case CURLE_COULDNT_RESOLVE_HOST:
       return rpc_status_error(RPC_UNAVAILABLE, "CONNECT_FAILED", "%s: %s", exchange->request.url,
@@ -126,9 +122,27 @@ static void retire(gateway_door *door, rest_exchange *exchange) {
   else
     door->running = exchange->next;
   if (exchange->next != NULL) exchange->next->previous = exchange->previous;
-  curl_multi_remove_handle(door->multi, exchange->easy);
+  curl_multi_remove_handle(door->loop.multi, exchange->easy);
   exchange->next = door->idle;
   door->idle = exchange;
+}
+
+/* What is the same for every request. */
+static void set_up(const gateway_door *door, CURL *easy) {
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy, CURLOPT_NOPROXY, "*"); /* the store is near */
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_answer);
+  bool tls = strncmp(door->targets[0].address, "https:", 6) == 0;
+  long version = CURL_HTTP_VERSION_1_1;
+  /* Without TLS by upgrade: by prior knowledge, libcurl 7.88.1 cannot use a connection twice. */
+  if (door->http2) version = tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_0;
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version);
+  curl_easy_setopt(easy, CURLOPT_PIPEWAIT, door->http2 ? 1L : 0L); /* streams of one connection, not more of them */
+  if (door->ca_file != NULL) curl_easy_setopt(easy, CURLOPT_CAINFO, door->ca_file);
+  if (door->insecure) {
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+  }
 }
 
 /* Handles and buffers of an idle exchange go to a new one. */
@@ -136,6 +150,7 @@ static void equip(gateway_door *door, rest_exchange *exchange) {
   rest_exchange *idle = door->idle;
   if (idle == NULL) {
     exchange->easy = curl_easy_init();
+    if (exchange->easy != NULL) set_up(door, exchange->easy);
     return;
   }
   door->idle = idle->next;
@@ -156,26 +171,23 @@ static void begin(gateway_door *door, rest_exchange *exchange) {
     free_exchange(exchange);
     return;
   }
-  curl_easy_reset(easy);
   curl_easy_setopt(easy, CURLOPT_URL, exchange->request.url);
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, exchange->headers);
-  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(easy, CURLOPT_NOPROXY, "*"); /* the store is near */
-  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)door->timeout_ms);
-  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_answer);
+  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)exchange->timeout_ms);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, exchange);
   curl_easy_setopt(easy, CURLOPT_PRIVATE, exchange);
   if (exchange->request.body != NULL) {
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, exchange->request.body);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)strlen(exchange->request.body));
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, exchange->request.body);
+  } else {
+    curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
   }
   curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, exchange->request.http_method);
   exchange->previous = NULL;
   exchange->next = door->running;
   if (door->running != NULL) door->running->previous = exchange;
   door->running = exchange;
-  curl_multi_add_handle(door->multi, easy);
+  curl_multi_add_handle(door->loop.multi, easy);
 }
 
 /* Begins what was called for, in that order. True: the door is to be destroyed. */
@@ -202,7 +214,7 @@ static bool begin_pending(gateway_door *door) {
 
 static void end_finished(gateway_door *door) {
   int left;
-  for (CURLMsg *message; (message = curl_multi_info_read(door->multi, &left)) != NULL;) {
+  for (CURLMsg *message; (message = curl_multi_info_read(door->loop.multi, &left)) != NULL;) {
     if (message->msg != CURLMSG_DONE) continue;
     CURLcode code = message->data.result;
     rest_exchange *exchange;
@@ -212,70 +224,10 @@ static void end_finished(gateway_door *door) {
   }
 }
 
-static int64_t now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* libcurl says what it waits for on a socket. known: what curl_multi_assign left there. */
-static int watch_socket(CURL *easy, curl_socket_t socket, int what, void *arg, void *known) {
-  (void)easy;
-  gateway_door *door = arg;
-  struct epoll_event event = {.data.fd = socket};
-  if (what & CURL_POLL_IN) event.events |= EPOLLIN;
-  if (what & CURL_POLL_OUT) event.events |= EPOLLOUT;
-  if (what == CURL_POLL_REMOVE) {
-    epoll_ctl(door->epoll, EPOLL_CTL_DEL, socket, NULL);
-  } else if (known != NULL) {
-    epoll_ctl(door->epoll, EPOLL_CTL_MOD, socket, &event);
-  } else {
-    epoll_ctl(door->epoll, EPOLL_CTL_ADD, socket, &event);
-    curl_multi_assign(door->multi, socket, door);
-  }
-  return 0;
-}
-
-static int set_timer(CURLM *multi, long timeout_ms, void *arg) {
-  (void)multi;
-  gateway_door *door = arg;
-  door->timer_due_ms = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
-  return 0;
-}
-
-static void wake_up(gateway_door *door) {
-  uint64_t one = 1;
-  while (write(door->wakeup, &one, sizeof one) < 0 && errno == EINTR) continue;
-}
-
-/* Waits for sockets, the timer or wake_up, and lets libcurl do what there is to do. */
-static void turn(gateway_door *door) {
-  struct epoll_event events[EVENTS];
-  int64_t wait_ms = door->timer_due_ms < 0 ? -1 : door->timer_due_ms - now_ms();
-  int count = epoll_wait(door->epoll, events, EVENTS, door->timer_due_ms >= 0 && wait_ms < 0 ? 0 : (int)wait_ms);
-  int running;
-  for (int i = 0; i < count; i++) {
-    uint64_t ignored;
-    if (events[i].data.fd == door->wakeup) {
-      if (read(door->wakeup, &ignored, sizeof ignored) < 0) continue;
-    } else {
-      int flags = 0;
-      if (events[i].events & EPOLLIN) flags |= CURL_CSELECT_IN;
-      if (events[i].events & EPOLLOUT) flags |= CURL_CSELECT_OUT;
-      if (events[i].events & (EPOLLERR | EPOLLHUP)) flags |= CURL_CSELECT_ERR;
-      curl_multi_socket_action(door->multi, events[i].data.fd, flags, &running);
-    }
-  }
-  if (door->timer_due_ms >= 0 && now_ms() >= door->timer_due_ms) {
-    door->timer_due_ms = -1;
-    curl_multi_socket_action(door->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-  }
-}
-
 static void *drive(void *arg) {
   gateway_door *door = arg;
   while (!begin_pending(door)) {
-    turn(door);
+    curl_loop_turn(&door->loop);
     end_finished(door);
   }
   rpc_status status = rpc_status_error(RPC_CANCELLED, "", "the door is closed");
@@ -319,6 +271,7 @@ static rest_exchange *make_exchange(gateway_door *door, const api_method *method
   if (exchange == NULL) return NULL;
   exchange->door = door;
   exchange->method = method;
+  exchange->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : door->timeout_ms;
   const char *type = method->routes[0].body[0] != '\0' ? "application/json" : NULL;
   if (!runner_rest_request_make(&exchange->request, base_url_of(door, method), &method->routes[0], request) ||
       !add_header(&exchange->headers, "Content-Type", type) ||
@@ -343,7 +296,7 @@ static void call(runner_door *super, const api_method *method, const ProtobufCMe
   exchange->done = done;
   exchange->arg = arg;
   pthread_mutex_lock(&door->lock);
-  bool full = door->in_flight >= door->max_in_flight;
+  bool full = door->in_flight >= door->max_in_flight, first = door->pending == NULL;
   if (!full) {
     door->in_flight++;
     exchange->next = door->pending;
@@ -351,7 +304,7 @@ static void call(runner_door *super, const api_method *method, const ProtobufCMe
   }
   pthread_mutex_unlock(&door->lock);
   if (full) goto refuse;
-  wake_up(door);
+  if (first) curl_loop_wake(&door->loop);
   return;
 
 refuse:
@@ -361,9 +314,8 @@ refuse:
 
 static void free_door(gateway_door *door) {
   for (size_t i = 0; i < door->target_count; i++) free((char *)(uintptr_t)door->targets[i].address);
-  if (door->multi != NULL) curl_multi_cleanup(door->multi);
-  if (door->epoll >= 0) close(door->epoll);
-  if (door->wakeup >= 0) close(door->wakeup);
+  free(door->ca_file);
+  curl_loop_close(&door->loop);
   pthread_mutex_destroy(&door->lock);
   free(door);
 }
@@ -373,41 +325,29 @@ static void destroy(runner_door *super) {
   pthread_mutex_lock(&door->lock);
   door->stopping = true;
   pthread_mutex_unlock(&door->lock);
-  wake_up(door);
+  curl_loop_wake(&door->loop);
   pthread_join(door->thread, NULL);
   free_door(door);
 }
 
-static bool open_multi(gateway_door *door) {
-  door->multi = curl_multi_init();
-  door->epoll = epoll_create1(EPOLL_CLOEXEC);
-  door->wakeup = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (door->multi == NULL || door->epoll < 0 || door->wakeup < 0) return false;
-  door->timer_due_ms = -1;
-  curl_multi_setopt(door->multi, CURLMOPT_MAXCONNECTS, (long)door->max_in_flight);
-  curl_multi_setopt(door->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
-  curl_multi_setopt(door->multi, CURLMOPT_SOCKETDATA, door);
-  curl_multi_setopt(door->multi, CURLMOPT_TIMERFUNCTION, set_timer);
-  curl_multi_setopt(door->multi, CURLMOPT_TIMERDATA, door);
-  struct epoll_event event = {.events = EPOLLIN, .data.fd = door->wakeup};
-  return epoll_ctl(door->epoll, EPOLL_CTL_ADD, door->wakeup, &event) == 0;
-}
-
 runner_door *runner_door_create_gateway(const runner_door_config *config, rpc_status *status) {
   gateway_door *door = calloc(1, sizeof *door);
-  if (door == NULL || config->target_count > MAX_TARGETS) goto no_memory;
+  assert(config->target_count >= 1 && config->target_count <= MAX_TARGETS);
+  if (door == NULL) goto no_memory;
   door->super = (runner_door){.call = call, .destroy = destroy};
   door->timeout_ms = config->timeout_ms;
   door->max_in_flight = config->max_in_flight;
-  door->epoll = door->wakeup = -1;
+  door->http2 = config->http2;
+  door->insecure = config->insecure;
   pthread_mutex_init(&door->lock, NULL);
+  if (!curl_loop_open(&door->loop, (long)config->max_in_flight)) goto no_memory;
+  if (config->ca_file != NULL && (door->ca_file = strdup(config->ca_file)) == NULL) goto no_memory;
   for (; door->target_count < config->target_count; door->target_count++) {
     runner_door_target *target = &door->targets[door->target_count];
     target->service = config->targets[door->target_count].service;
     target->address = strdup(config->targets[door->target_count].address);
     if (target->address == NULL) goto no_memory;
   }
-  if (!open_multi(door)) goto no_memory;
   if (pthread_create(&door->thread, NULL, drive, door) != 0) goto no_memory;
   return &door->super;
 

@@ -9,6 +9,7 @@ enum { MAX_TARGETS = 8, CONNECT_WAIT_MS = 2000, CONNECT_POLL_MS = 5 };
 
 typedef struct rpc_door {
   runner_door super;
+  rpc_clock *clock;
   size_t count;
   const api_service *services[MAX_TARGETS];
   rpc_client *clients[MAX_TARGETS];
@@ -30,7 +31,8 @@ static rpc_client *client_of(const rpc_door *door, const api_method *method) {
 
 static void call(runner_door *super, const api_method *method, const ProtobufCMessage *request,
                  const runner_door_options *options, runner_door_done_fn done, void *arg) {
-  rpc_client *client = client_of((rpc_door *)super, method);
+  rpc_door *door = (rpc_door *)super;
+  rpc_client *client = client_of(door, method);
   if (client == NULL) {
     rpc_status status = rpc_status_error(RPC_UNIMPLEMENTED, "NO_TARGET", "no address for %s", method->name);
     done(arg, &status, NULL);
@@ -40,6 +42,9 @@ static void call(runner_door *super, const api_method *method, const ProtobufCMe
       .correlation_id = options == NULL ? NULL : options->correlation_id,
       .idempotency_key = options == NULL ? NULL : options->idempotency_key,
   };
+  if (options != NULL && options->timeout_ms > 0) {
+    call_options.deadline_us = rpc_clock_now_us(door->clock) + (int64_t)options->timeout_ms * 1000;
+  }
   rpc_client_call(client, method, request, &call_options,
                   (rpc_completion){.thunk = complete, .done = (rpc_any_fn)done, .arg = arg});
 }
@@ -80,6 +85,7 @@ runner_door *runner_door_create_rpc(const runner_door_config *config, rpc_status
     return NULL;
   }
   door->super = (runner_door){.call = call, .destroy = destroy};
+  door->clock = config->clock;
   for (size_t i = 0; i < config->target_count; i++) {
     const runner_door_target *target = &config->targets[i];
     rpc_client *client = runner_door_connect(target->service->name, target->address, config->timeout_ms, config->clock,

@@ -89,3 +89,20 @@ int64_t runner_histogram_quantile(const runner_histogram *histogram, double shar
   if (top > histogram->max) return histogram->max;
   return top < histogram->min ? histogram->min : top;
 }
+
+size_t runner_histogram_buckets(void) {
+  return BUCKETS;
+}
+
+uint64_t runner_histogram_bucket(const runner_histogram *histogram, size_t bucket, int64_t *top) {
+  *top = bucket_top(bucket);
+  return histogram->buckets[bucket];
+}
+
+uint64_t runner_histogram_count_until(const runner_histogram *histogram, int64_t value) {
+  uint64_t count = 0;
+  for (size_t i = 0, last = value < 0 ? 0 : bucket_of(value); i <= last && value >= 0; i++) {
+    count += histogram->buckets[i];
+  }
+  return count;
+}

@@ -2,6 +2,7 @@
  * within 0.8 % of its value, however many values were recorded. Not thread-safe: one per thread, merged at the end. */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* A percentile that the histogram gives differs from the exact one by at most this share of it. */
@@ -31,3 +32,11 @@ double runner_histogram_mean(const runner_histogram *histogram);
 
 /* The smallest value that at least this share (0 to 1) of all values does not exceed; 0 where nothing was recorded. */
 int64_t runner_histogram_quantile(const runner_histogram *histogram, double share);
+
+/* Bucket by bucket, from 0 to runner_histogram_buckets() - 1: how many values it counts, and the largest value that
+ * falls into it; the smallest is one more than that of the bucket before. */
+size_t runner_histogram_buckets(void);
+uint64_t runner_histogram_bucket(const runner_histogram *histogram, size_t bucket, int64_t *top);
+
+/* How many values do not exceed value, to within the bucket that it falls into. */
+uint64_t runner_histogram_count_until(const runner_histogram *histogram, int64_t value);

@@ -1,5 +1,5 @@
-/* store-runner: places orders through either door and reports what it saw; checks the store's books; asks after its
- * health. The wiring of one process; `store-runner --help` is the manual. */
+/* store-runner: places load on either door and reports what it saw; compares reports; checks the store's books; asks
+ * after its health. The wiring of one process; `store-runner --help` is the manual. */
 #include <curl/curl.h>
 #include <math.h>
 #include <stdio.h>
@@ -11,9 +11,11 @@
 #include "rpc/random.h"
 #include "runner/audit.h"
 #include "runner/call.h"
+#include "runner/compare.h"
 #include "runner/health.h"
 #include "runner/options.h"
 #include "runner/run.h"
+#include "runner/scenario.h"
 #include "runner/verify.h"
 
 enum { EXIT_USAGE = 2, EXIT_UNREADABLE = 2 };
@@ -25,7 +27,7 @@ static int help(const runner_options *options, rpc_clock *clock, rpc_random *ran
 }
 
 static int verify(const runner_options *options, rpc_clock *clock, rpc_random *random) {
-  runner_door *door = runner_open_door(options, "rpc", clock, random);
+  runner_door *door = runner_open_door(options, "rpc", 1, clock, random);
   if (door == NULL) return EXIT_UNREADABLE;
   int code = runner_verify_run(door, llround(options->settle * 1000));
   runner_door_destroy(door);
@@ -51,10 +53,26 @@ static int audit(const runner_options *options, rpc_clock *clock, rpc_random *ra
   return worst;
 }
 
+static int scenarios(const runner_options *options, rpc_clock *clock, rpc_random *random) {
+  (void)clock, (void)random;
+  const char *name = options->address_count > 0 ? options->addresses[0] : NULL;
+  if (runner_scenario_print(stdout, name)) return 0;
+  fprintf(stderr, "store-runner: there is no scenario '%s' (see the command scenarios)\n", name);
+  return EXIT_USAGE;
+}
+
+static int compare(const runner_options *options, rpc_clock *clock, rpc_random *random) {
+  (void)clock, (void)random;
+  if (options->address_count == 2) return runner_compare(stdout, options->addresses[0], options->addresses[1]);
+  fputs("store-runner: compare takes two reports, A.json and B.json\n", stderr);
+  return EXIT_USAGE;
+}
+
 static const struct {
   const char *name;
   int (*run)(const runner_options *options, rpc_clock *clock, rpc_random *random);
-} commands[] = {{"run", runner_run}, {"verify", verify}, {"health", health}, {"audit", audit}, {"help", help}};
+} commands[] = {{"run", runner_run},      {"verify", verify},   {"health", health}, {"audit", audit},
+                {"scenarios", scenarios}, {"compare", compare}, {"help", help}};
 
 /* Each order in flight may have a connection. */
 static void raise_descriptor_limit(void) {
@@ -70,6 +88,7 @@ int main(int argc, char **argv) {
   char error[512];
   if (!by_reflection && !runner_options_parse(&options, argc, argv, error, sizeof error)) {
     fprintf(stderr, "store-runner: %s\n", error);
+    runner_options_free(&options);
     return EXIT_USAGE;
   }
   if (strcmp(options.command, "run") == 0) process_block_signals();
@@ -85,6 +104,7 @@ int main(int argc, char **argv) {
   }
   if (by_reflection && clock != NULL) code = runner_call_main(argc, argv, clock, &random);
   rpc_clock_destroy(clock);
+  runner_options_free(&options);
   curl_global_cleanup();
   return code;
 }

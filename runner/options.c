@@ -1,12 +1,12 @@
-/* See options.h: one table of options, and what reads it. */
+/* See options.h: where options come from, and what follows from them. */
 #include "runner/options.h"
 
-#include <errno.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "rpc/settings.h"
+#include "runner/options_table.h"
+#include "runner/scenario.h"
 
 const api_service *const runner_services[RUNNER_SERVICES] = {
     &api_store_v1_order_service,
@@ -14,68 +14,12 @@ const api_service *const runner_services[RUNNER_SERVICES] = {
     &api_store_v1_inventory_service,
 };
 
-typedef enum option_kind { SWITCH, TEXT, INTEGER, DECIMAL } option_kind;
-
-typedef struct option_row {
-  const char *flag;
-  const char *environment; /* NULL: none */
-  option_kind kind;
-  size_t offset;        /* of its value in runner_options */
-  const char *fallback; /* NULL: worked out by set_service_defaults */
-  double min, max;      /* of numbers */
-  const char *choices;  /* of texts: "gateway|rpc"; NULL: any */
-  const char *help;
-} option_row;
-
-#define AT(field) offsetof(runner_options, field)
-#define SERVICE_ROWS(index, name, NAME)                                                                               \
-  {"--" name "-address",                                                                                              \
-   "STORE_" NAME "_ADDRESS",                                                                                          \
-   TEXT,                                                                                                              \
-   AT(services[index].address),                                                                                       \
-   NULL,                                                                                                              \
-   0,                                                                                                                 \
-   0,                                                                                                                 \
-   NULL,                                                                                                              \
-   "RPC URLs of the " name " service"},                                                                               \
-  {                                                                                                                   \
-    "--" name "-http-port", "STORE_" NAME "_HTTP_PORT", INTEGER, AT(services[index].http_port), NULL, 1, 65535, NULL, \
-        "the gateway's port for the " name " service"                                                                 \
-  }
-
-static const option_row rows[] = {
-    {"--mode", "STORE_RUNNER_MODE", TEXT, AT(mode), "gateway", 0, 0, "gateway|rpc",
-     "the door that orders go through: REST over HTTP, or RPC"},
-    {"--num-orders", "NUM_ORDERS", INTEGER, AT(num_orders), "100", 1, 1e8, NULL, "orders to place"},
-    {"--concurrency", "CONCURRENT_REQUESTS", INTEGER, AT(concurrency), "10", 1, 20000, NULL,
-     "orders in a batch, under way at once"},
-    {"--concurrent-requests", NULL, INTEGER, AT(concurrency), NULL, 1, 20000, NULL, "the same"},
-    {"--delay-between-batches", "DELAY_BETWEEN_BATCHES", DECIMAL, AT(delay_between_batches), "0.1", 0, 3600, NULL,
-     "seconds from the end of a batch to the next"},
-    {"--request-timeout", "REQUEST_TIMEOUT", DECIMAL, AT(request_timeout), "30.0", 0.001, 3600, NULL,
-     "seconds that a request may take"},
-    {"--seed", "STORE_RUNNER_SEED", INTEGER, AT(seed), "0", 0, 9007199254740992.0, NULL,
-     "the same seed places the same orders; 0: a new one, named in the report"},
-    {"--no-restock", NULL, SWITCH, AT(no_restock), NULL, 0, 0, NULL,
-     "do not put on the shelves what the run will need: watch them empty"},
-    {"--verify", NULL, SWITCH, AT(verify), NULL, 0, 0, NULL, "after the run, do what the command verify does"},
-    {"--settle", NULL, DECIMAL, AT(settle), "30", 0, 3600, NULL,
-     "seconds that verify waits for orders to become final"},
-    {"--reports-dir", "DEMO_REPORTS_DIR", TEXT, AT(reports_dir), "./demo_reports", 0, 0, NULL,
-     "folder that report files are written to"},
-    {"--gateway-url", "STORE_GATEWAY_URL", TEXT, AT(gateway_url), "", 0, 0, NULL,
-     "one base URL for all services, such as http://127.0.0.1:8000"},
-    {"--gateway-host", "STORE_GATEWAY_HOST", TEXT, AT(gateway_host), NULL, 0, 0, NULL,
-     "the gateway's host, where no --gateway-url is given"},
-    SERVICE_ROWS(0, "order", "ORDER"),
-    SERVICE_ROWS(1, "payment", "PAYMENT"),
-    SERVICE_ROWS(2, "inventory", "INVENTORY"),
-};
-
 static const struct {
   const char *name, *help;
 } commands[] = {
-    {"run", "place orders and report (the default)"},
+    {"run", "do a run and report (the default)"},
+    {"scenarios", "list the scenarios that are built in; with a name: print that one, to start one's own from"},
+    {"compare", "say what changed between two reports (A.json B.json), chance apart; 3: something got worse"},
     {"verify", "check that orders, payments, reservations and stock add up; 1: they do not, 2: unreadable"},
     {"health", "exit with 0 when the services at these addresses (default: all) are SERVING, else with 1"},
     {"audit", "check the chains of these audit logs; 1: lines were edited, removed or inserted, 2: unreadable"},
@@ -85,59 +29,22 @@ static const struct {
     {"help", "print this"},
 };
 
+#define AT(field) offsetof(runner_options, field)
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static bool is_choice(const char *choices, const char *text) {
-  size_t length = strlen(text);
-  for (const char *at = choices; at != NULL && length > 0;) {
-    if (strncmp(at, text, length) == 0 && (at[length] == '|' || at[length] == '\0')) return true;
-    at = strchr(at, '|');
-    if (at != NULL) at++;
-  }
-  return false;
+/* Rows that set the same value count as one. */
+static uint64_t bit_of(const option_row *row) {
+  size_t at = 0;
+  while (option_rows[at].offset != row->offset) at++;
+  return UINT64_C(1) << at;
 }
 
-static bool parse_number(const option_row *row, const char *text, double *number) {
-  char *end;
-  errno = 0;
-  if (row->kind == INTEGER) {
-    *number = (double)strtoll(text, &end, 10);
-  } else {
-    *number = strtod(text, &end);
-  }
-  return end != text && *end == '\0' && errno == 0 && isfinite(*number) && *number >= row->min && *number <= row->max;
-}
-
-/* name: the flag or variable that the text comes from. */
+/* As store_value, for what was given. */
 static bool set_value(runner_options *options, const option_row *row, const char *name, const char *text, char *error,
                       size_t error_size) {
-  void *value = (char *)options + row->offset;
-  double number = 0;
-  switch (row->kind) {
-    case SWITCH:
-      *(bool *)value = true;
-      return true;
-    case TEXT:
-      if (row->choices != NULL && !is_choice(row->choices, text)) {
-        snprintf(error, error_size, "%s takes one of %s, not '%s'", name, row->choices, text);
-        return false;
-      }
-      *(const char **)value = text;
-      return true;
-    case INTEGER:
-    case DECIMAL:
-      if (!parse_number(row, text, &number)) {
-        snprintf(error, error_size, "%s takes a%s number from %.15g to %.15g, not '%s'", name,
-                 row->kind == INTEGER ? " whole" : "", row->min, row->max, text);
-        return false;
-      }
-      if (row->kind == INTEGER)
-        *(int64_t *)value = (int64_t)number;
-      else
-        *(double *)value = number;
-      return true;
-  }
-  return false;
+  options->given |= bit_of(row);
+  options->named |= bit_of(row);
+  return option_store(options, row, name, text, error, error_size);
 }
 
 static void set_defaults(runner_options *options) {
@@ -152,25 +59,51 @@ static void set_defaults(runner_options *options) {
     into->http_port = service->http_port;
   }
   char unused[1];
-  for (size_t i = 0; i < COUNT(rows); i++) {
-    if (rows[i].fallback != NULL) set_value(options, &rows[i], rows[i].flag, rows[i].fallback, unused, sizeof unused);
+  for (size_t i = 0; i < option_row_count; i++) {
+    if (option_rows[i].fallback != NULL)
+      option_store(options, &option_rows[i], option_rows[i].flag, option_rows[i].fallback, unused, sizeof unused);
   }
 }
 
 static bool read_environment(runner_options *options, char *error, size_t error_size) {
-  for (size_t i = 0; i < COUNT(rows); i++) {
-    const char *text = rows[i].environment == NULL ? NULL : settings_text(rows[i].environment, NULL);
+  for (size_t i = 0; i < option_row_count; i++) {
+    const char *text = option_rows[i].environment == NULL ? NULL : settings_text(option_rows[i].environment, NULL);
     if (text == NULL) continue;
-    if (!set_value(options, &rows[i], rows[i].environment, text, error, error_size)) return false;
+    if (!set_value(options, &option_rows[i], option_rows[i].environment, text, error, error_size)) return false;
   }
   return true;
 }
 
 static const option_row *find_row(const char *flag, size_t length) {
-  for (size_t i = 0; i < COUNT(rows); i++) {
-    if (strlen(rows[i].flag) == length && strncmp(rows[i].flag, flag, length) == 0) return &rows[i];
+  for (size_t i = 0; i < option_row_count; i++) {
+    if (strlen(option_rows[i].flag) == length && strncmp(option_rows[i].flag, flag, length) == 0)
+      return &option_rows[i];
   }
   return NULL;
+}
+
+bool runner_options_set(runner_options *options, const char *name, const char *text, char *error, size_t error_size) {
+  char flag[64] = "--";
+  snprintf(flag + 2, sizeof flag - 2, "%s", name);
+  for (char *at = flag + 2; *at != '\0'; at++) {
+    if (*at == '_') *at = '-';
+  }
+  const option_row *row = find_row(flag, strlen(flag));
+  if (row == NULL || row->offset == AT(scenario)) {
+    snprintf(error, error_size, "there is no '%s'", name);
+    return false;
+  }
+  if (row->kind != LIST && (options->given & bit_of(row)) != 0) return true;
+  if (row->kind == SWITCH && strcmp(text, "false") == 0) return true;
+  options->named |= bit_of(row);
+  return option_store(options, row, name, text, error, error_size);
+}
+
+static bool is_named(const runner_options *options, size_t offset) {
+  for (size_t i = 0; i < option_row_count; i++) {
+    if (option_rows[i].offset == offset) return (options->named & bit_of(&option_rows[i])) != 0;
+  }
+  return false;
 }
 
 static bool find_command(const char *name) {
@@ -215,7 +148,7 @@ static bool read_arguments(runner_options *options, int argc, char **argv, char 
       if (!read_flag(options, argc, argv, &i, error, error_size)) return false;
     } else if (i == 1 && find_command(argv[i])) {
       options->command = argv[i];
-    } else if (strcmp(options->command, "health") == 0 || strcmp(options->command, "audit") == 0) {
+    } else if (option_is_choice("health|audit|compare|scenarios", options->command)) {
       options->addresses = &argv[i]; /* all that follows */
       options->address_count = argc - i;
       return true;
@@ -225,6 +158,32 @@ static bool read_arguments(runner_options *options, int argc, char **argv, char 
     }
   }
   return true;
+}
+
+/* What the number of operations and the model are where only other options tell. */
+static void choose_model(runner_options *options) {
+  bool rate = options->rate > 0 || options->phases.count > 0 || options->search_to > 0;
+  bool users = options->think_time > 0 || (options->duration > 0 && !is_named(options, AT(delay_between_batches)));
+  options->engine = rate ? RUNNER_RATE : users ? RUNNER_USERS : RUNNER_BATCHES;
+  if (strcmp(options->model, "batches") == 0) options->engine = RUNNER_BATCHES;
+  if (strcmp(options->model, "users") == 0) options->engine = RUNNER_USERS;
+  if (strcmp(options->model, "rate") == 0) options->engine = RUNNER_RATE;
+  bool timed = options->duration > 0 || (options->engine == RUNNER_RATE && options->rate <= 0);
+  if (timed && !is_named(options, AT(num_orders))) options->num_orders = 0;
+  if (options->engine == RUNNER_RATE && !is_named(options, AT(concurrency))) options->concurrency = 10000;
+}
+
+/* The open model's schedule: one rate in place of the scenario's. */
+static bool make_schedule(runner_options *options, char *error, size_t error_size) {
+  if (options->engine != RUNNER_RATE || options->search_to > 0) return true;
+  runner_arrivals *phases = &options->phases;
+  if (options->rate > 0) {
+    double duration = options->duration > 0 ? options->duration : (double)options->num_orders / options->rate;
+    *phases = (runner_arrivals){.phases = {{llround(duration * 1e6), options->rate, options->rate}}, .count = 1};
+  }
+  if (phases->count > 0) return true;
+  snprintf(error, error_size, "the model 'rate' takes a --rate, or a scenario with phases");
+  return false;
 }
 
 static void make_urls(runner_options *options) {
@@ -243,8 +202,16 @@ bool runner_options_parse(runner_options *options, int argc, char **argv, char *
   set_defaults(options);
   if (!read_environment(options, error, error_size)) return false;
   if (!read_arguments(options, argc, argv, error, error_size)) return false;
+  if (options->scenario[0] != '\0' && !runner_scenario_apply(options, options->scenario, error, error_size))
+    return false;
+  choose_model(options);
   make_urls(options);
-  return true;
+  return make_schedule(options, error, error_size);
+}
+
+void runner_options_free(runner_options *options) {
+  json_decref(options->scenario_json);
+  options->scenario_json = NULL;
 }
 
 static void print_default(FILE *out, const option_row *row, const runner_options *defaults) {
@@ -261,31 +228,36 @@ static void print_default(FILE *out, const option_row *row, const runner_options
     case DECIMAL:
       fprintf(out, " (%g)", *(const double *)value);
       break;
+    case LIST:
+    case SHARES:
+      if (row->fallback != NULL && row->fallback[0] != '\0') fprintf(out, " (%s)", row->fallback);
+      break;
   }
 }
 
 void runner_options_print_help(FILE *out) {
-  static const char *const values[] = {[SWITCH] = "", [TEXT] = " TEXT", [INTEGER] = " N", [DECIMAL] = " X"};
+  static const char *const values[] = {
+      [SWITCH] = "", [TEXT] = " TEXT", [INTEGER] = " N", [DECIMAL] = " X", [LIST] = " TEXT", [SHARES] = " LIST"};
   runner_options defaults;
   set_defaults(&defaults);
-  fputs(
-      "usage: store-runner [COMMAND] [OPTION]...\n\nPlaces orders with the store and reports what it "
-      "saw.\n\ncommands:\n",
-      out);
+  fputs("usage: store-runner [COMMAND] [OPTION]...\n\nPlaces load on the store and reports what it saw.\n\ncommands:\n",
+        out);
   for (size_t i = 0; i < COUNT(commands); i++) fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
   fputs("\noptions, each with its default and the variable that also sets it:\n", out);
-  for (size_t i = 0; i < COUNT(rows); i++) {
+  for (size_t i = 0; i < option_row_count; i++) {
     char usage[64];
-    snprintf(usage, sizeof usage, "%s%s", rows[i].flag, rows[i].choices != NULL ? " NAME" : values[rows[i].kind]);
-    fprintf(out, "  %-26s %s", usage, rows[i].help);
-    if (rows[i].choices != NULL) fprintf(out, ": %s", rows[i].choices);
-    print_default(out, &rows[i], &defaults);
-    if (rows[i].environment != NULL) fprintf(out, " [%s]", rows[i].environment);
+    snprintf(usage, sizeof usage, "%s%s", option_rows[i].flag,
+             option_rows[i].choices != NULL ? " NAME" : values[option_rows[i].kind]);
+    fprintf(out, "  %-26s %s", usage, option_rows[i].help);
+    if (option_rows[i].choices != NULL) fprintf(out, ": %s", option_rows[i].choices);
+    print_default(out, &option_rows[i], &defaults);
+    if (option_rows[i].environment != NULL) fprintf(out, " [%s]", option_rows[i].environment);
     fputc('\n', out);
   }
   fputs(
       "\nDOCKER_ENV=true makes the services' names in compose.yaml the default hosts.\n"
-      "A run exits with 0 when orders could be placed (failed ones too), 1 when none could or --verify found\n"
-      "violations, 2 for a usage error. Ctrl-C ends it with a report of what ran; twice, at once.\n",
+      "A run exits with 0 when operations could be done (failed ones too), 1 when none could or --verify found\n"
+      "violations, 2 for a usage error, 3 when a threshold does not hold. Ctrl-C ends it with a report of what ran;\n"
+      "twice, at once.\n",
       out);
 }

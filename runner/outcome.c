@@ -1,4 +1,4 @@
-/* See outcome.h: two tables, reasons and states, and their look-ups. */
+/* See outcome.h: tables of reasons and states, and their look-ups. */
 #include "runner/outcome.h"
 
 #include <stdio.h>
@@ -13,7 +13,7 @@ static const struct {
     {"OUT_OF_STOCK", RUNNER_OUTCOME_CREATED, "out of stock"},
     {"RESERVATION_CONFLICT", RUNNER_OUTCOME_CREATED, "reservation conflict"},
     {"PRODUCT_NOT_FOUND", RUNNER_OUTCOME_CREATED, "no such product"},
-    {"PRICE_MISMATCH", RUNNER_OUTCOME_CREATED, "price differs from the catalogue's"},
+    {"PRICE_MISMATCH", RUNNER_OUTCOME_CREATED, "wrong price"},
     {"PAYMENT_DECLINED", RUNNER_OUTCOME_RESERVED, "payment declined"},
     {"FRAUD_SUSPECTED", RUNNER_OUTCOME_RESERVED, "fraud suspected"},
     {"INSUFFICIENT_FUNDS", RUNNER_OUTCOME_RESERVED, "insufficient funds"},
@@ -28,6 +28,8 @@ static const struct {
     {"refunding", RUNNER_OUTCOME_CHARGED},
     {"confirmed", RUNNER_OUTCOME_CONFIRMED},
 };
+
+const char *const runner_kind_names[RUNNER_KIND_COUNT] = {"place_order", "read_order", "read_stock", "reserve_release"};
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -55,6 +57,15 @@ runner_outcome runner_outcome_of_order(const rpc_status *status, const char *ord
   snprintf(outcome.reason, sizeof outcome.reason, "%s",
            status->reason[0] != '\0' ? status->reason : rpc_code_name(status->code));
   if (outcome.order_id[0] != '\0') outcome.certain = stage_of_reason(outcome.reason, &outcome.stage);
+  return outcome;
+}
+
+runner_outcome runner_outcome_of_call(runner_kind kind, const rpc_status *status) {
+  runner_outcome outcome = {.kind = kind, .code = status->code, .certain = true};
+  outcome.stage = status->code == RPC_OK ? RUNNER_OUTCOME_CONFIRMED : RUNNER_OUTCOME_NOT_CREATED;
+  if (status->code == RPC_OK) return outcome;
+  snprintf(outcome.reason, sizeof outcome.reason, "%s",
+           status->reason[0] != '\0' ? status->reason : rpc_code_name(status->code));
   return outcome;
 }
 

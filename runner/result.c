@@ -17,14 +17,31 @@ static const runner_step known_steps[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-runner_result *runner_result_create(uint64_t planned) {
+static bool make_histograms(runner_result *result) {
+  runner_histogram **const histograms[] = {
+      &result->all,
+      &result->confirmed,
+      &result->lag,
+      &result->kinds[RUNNER_PLACE_ORDER].latency,
+      &result->kinds[RUNNER_READ_ORDER].latency,
+      &result->kinds[RUNNER_READ_STOCK].latency,
+      &result->kinds[RUNNER_RESERVE_RELEASE].latency,
+  };
+  for (size_t i = 0; i < COUNT(histograms); i++) {
+    *histograms[i] = runner_histogram_create();
+    if (*histograms[i] == NULL) return false;
+  }
+  return true;
+}
+
+runner_result *runner_result_create(uint64_t planned, int64_t warm_up_us) {
   runner_result *result = calloc(1, sizeof *result);
   if (result == NULL) return NULL;
   pthread_mutex_init(&result->lock, NULL);
   result->stride = planned / RUNNER_READ_BACK_MAX + 1;
-  result->all = runner_histogram_create();
-  result->confirmed = runner_histogram_create();
-  if (result->all != NULL && result->confirmed != NULL) return result;
+  result->warm_up_us = warm_up_us;
+  result->series = runner_series_create();
+  if (make_histograms(result) && result->series != NULL) return result;
   runner_result_destroy(result);
   return NULL;
 }
@@ -33,14 +50,19 @@ void runner_result_destroy(runner_result *result) {
   if (result == NULL) return;
   runner_histogram_destroy(result->all);
   runner_histogram_destroy(result->confirmed);
+  runner_histogram_destroy(result->lag);
+  for (size_t i = 0; i < RUNNER_KIND_COUNT; i++) runner_histogram_destroy(result->kinds[i].latency);
+  for (size_t i = 0; i < result->failure_count; i++) runner_histogram_destroy(result->failures[i].latency);
+  runner_series_destroy(result->series);
   pthread_mutex_destroy(&result->lock);
   free(result);
 }
 
-static void count_failure(runner_result *result, const runner_outcome *outcome) {
+/* The failure of this reason and code, added where it is new. */
+static runner_failure *failure_of(runner_result *result, const char *reason, rpc_code code) {
   size_t at = 0;
   while (at < result->failure_count &&
-         (strcmp(result->failures[at].reason, outcome->reason) != 0 || result->failures[at].code != outcome->code)) {
+         (strcmp(result->failures[at].reason, reason) != 0 || result->failures[at].code != code)) {
     at++;
   }
   if (at == RUNNER_REASONS_MAX) {
@@ -49,10 +71,17 @@ static void count_failure(runner_result *result, const runner_outcome *outcome) 
     result->failures[at].code = RPC_UNKNOWN;
   } else if (at == result->failure_count) {
     runner_failure *added = &result->failures[result->failure_count++];
-    snprintf(added->reason, sizeof added->reason, "%s", outcome->reason);
-    added->code = outcome->code;
+    snprintf(added->reason, sizeof added->reason, "%s", reason);
+    added->code = code;
+    added->latency = runner_histogram_create();
   }
-  result->failures[at].count++;
+  return &result->failures[at];
+}
+
+static void count_failure(runner_result *result, const runner_engine_sample *sample) {
+  runner_failure *failure = failure_of(result, sample->outcome->reason, sample->outcome->code);
+  failure->count++;
+  if (failure->latency != NULL) runner_histogram_record(failure->latency, sample->latency_us);
 }
 
 static void remember(runner_read_back *orders, const char *order_id) {
@@ -60,35 +89,102 @@ static void remember(runner_read_back *orders, const char *order_id) {
   snprintf(orders->order_ids[orders->count++], sizeof orders->order_ids[0], "%s", order_id);
 }
 
-void runner_result_add(void *self, const runner_engine_sample *sample) {
-  runner_result *result = self;
+/* Every second one stays, so that those that are read back come from the whole run. */
+static void thin_out(runner_read_back *orders) {
+  for (size_t i = 0; i < orders->count; i += 2) {
+    if (i > 0) memcpy(orders->order_ids[i / 2], orders->order_ids[i], sizeof orders->order_ids[0]);
+  }
+  orders->count = (orders->count + 1) / 2;
+}
+
+static void remember_confirmed(runner_result *result, const runner_engine_sample *sample) {
+  if (sample->index % result->stride != 0) return;
+  if (result->confirmed_orders.count == RUNNER_READ_BACK_MAX) {
+    thin_out(&result->confirmed_orders);
+    result->stride *= 2;
+  }
+  remember(&result->confirmed_orders, sample->outcome->order_id);
+}
+
+static void count_order(runner_result *result, const runner_engine_sample *sample) {
   const runner_outcome *outcome = sample->outcome;
-  pthread_mutex_lock(&result->lock);
-  result->finished++;
   result->stages[outcome->stage]++;
-  runner_histogram_record(result->all, sample->latency_us);
   if (outcome->stage == RUNNER_OUTCOME_CONFIRMED) {
     runner_histogram_record(result->confirmed, sample->latency_us);
-    if (sample->index % result->stride == 0) remember(&result->confirmed_orders, outcome->order_id);
-  } else {
-    count_failure(result, outcome);
-    if (!outcome->certain) {
-      result->unclear++;
-      remember(&result->unclear_orders, outcome->order_id);
-    }
+    remember_confirmed(result, sample);
+  } else if (!outcome->certain) {
+    result->unclear++;
+    remember(&result->unclear_orders, outcome->order_id);
   }
+}
+
+static void count_sample(runner_result *result, const runner_engine_sample *sample) {
+  bool success = sample->outcome->code == RPC_OK;
+  runner_kind_result *kind = &result->kinds[sample->outcome->kind];
+  result->finished++;
+  kind->finished++;
+  result->succeeded += success;
+  kind->succeeded += success;
+  runner_histogram_record(result->all, sample->latency_us);
+  runner_histogram_record(kind->latency, sample->latency_us);
+  runner_histogram_record(result->lag, sample->lag_us);
+  int64_t ended_us = sample->start_us + sample->latency_us - result->warm_up_us;
+  runner_series_add(result->series, ended_us, sample->latency_us, !success);
+  if (!success) count_failure(result, sample);
+  if (sample->outcome->kind == RUNNER_PLACE_ORDER) count_order(result, sample);
+}
+
+void runner_result_add(void *self, const runner_engine_sample *sample) {
+  runner_result *result = self;
+  pthread_mutex_lock(&result->lock);
+  if (sample->warm_up)
+    result->warm_up++;
+  else
+    count_sample(result, sample);
   pthread_mutex_unlock(&result->lock);
 }
 
-runner_live runner_result_live(runner_result *result) {
+static void merge_read_back(runner_read_back *into, runner_read_back *from) {
+  while (into->count + from->count > RUNNER_READ_BACK_MAX) {
+    thin_out(into);
+    thin_out(from);
+  }
+  for (size_t i = 0; i < from->count; i++) remember(into, from->order_ids[i]);
+}
+
+void runner_result_merge(runner_result *into, runner_result *from) {
+  into->warm_up += from->warm_up;
+  into->finished += from->finished;
+  into->succeeded += from->succeeded;
+  for (size_t i = 0; i < RUNNER_KIND_COUNT; i++) {
+    into->kinds[i].finished += from->kinds[i].finished;
+    into->kinds[i].succeeded += from->kinds[i].succeeded;
+    runner_histogram_merge(into->kinds[i].latency, from->kinds[i].latency);
+  }
+  for (size_t i = 0; i < RUNNER_OUTCOME_STAGE_COUNT; i++) into->stages[i] += from->stages[i];
+  runner_histogram_merge(into->all, from->all);
+  runner_histogram_merge(into->confirmed, from->confirmed);
+  runner_histogram_merge(into->lag, from->lag);
+  runner_series_merge(into->series, from->series);
+  for (size_t i = 0; i < from->failure_count; i++) {
+    runner_failure *failure = failure_of(into, from->failures[i].reason, from->failures[i].code);
+    failure->count += from->failures[i].count;
+    if (failure->latency != NULL && from->failures[i].latency != NULL) {
+      runner_histogram_merge(failure->latency, from->failures[i].latency);
+    }
+  }
+  into->unclear += from->unclear;
+  merge_read_back(&into->confirmed_orders, &from->confirmed_orders);
+  merge_read_back(&into->unclear_orders, &from->unclear_orders);
+}
+
+void runner_result_live(runner_result *result, runner_live *live) {
   pthread_mutex_lock(&result->lock);
-  runner_live live = {
-      .finished = result->finished,
-      .confirmed = result->stages[RUNNER_OUTCOME_CONFIRMED],
-      .p50_us = runner_histogram_quantile(result->confirmed, 0.5),
-  };
+  live->finished += result->finished;
+  live->succeeded += result->succeeded;
+  live->warm_up += result->warm_up;
+  if (live->latency != NULL) runner_histogram_merge(live->latency, result->all);
   pthread_mutex_unlock(&result->lock);
-  return live;
 }
 
 static int64_t time_us(const Google__Protobuf__Timestamp *time) {
@@ -152,6 +248,10 @@ static void read_orders(runner_result *result, const runner_read_back *orders, r
 void runner_result_read_back(runner_result *result, runner_door *door) {
   read_orders(result, &result->confirmed_orders, door, take_confirmed);
   read_orders(result, &result->unclear_orders, door, take_unclear);
+}
+
+uint64_t runner_result_orders(const runner_result *result) {
+  return result->kinds[RUNNER_PLACE_ORDER].finished;
 }
 
 uint64_t runner_result_reached(const runner_result *result, runner_outcome_stage stage) {

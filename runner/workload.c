@@ -4,12 +4,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "rpc/random.h"
 #include "store/v1/inventory.pb-c.h"
-#include "store/v1/order.pb-c.h"
 
-enum { RESTOCK_MAX = 1000000, CUSTOMERS = 5000, QUANTITY_MAX = 2 };
+enum { RESTOCK_MAX = 1000000, CUSTOMERS = 5000, QUANTITY_MAX = 2, SAMPLE = 100000 };
 
 static const char *const streets[] = {"Main St", "Oak Ave", "Maple Dr", "Cedar Ln", "Lake Rd", "Hill St", "Park Ave"};
 static const char *const cities[] = {"Springfield", "Riverside", "Fairview", "Franklin", "Greenville", "Bristol"};
@@ -19,11 +19,16 @@ static const char *const cities[] = {"Springfield", "Riverside", "Fairview", "Fr
 struct runner_workload {
   uint64_t seed;
   const runner_listing *products;
+  const runner_data *data; /* NULL: none */
+  int64_t balance[];       /* of each product: what was put on the shelf for earlier orders, less what they need */
 };
 
-runner_workload *runner_workload_create(uint64_t seed, const runner_listing *products) {
-  runner_workload *workload = malloc(sizeof *workload);
-  if (workload != NULL) *workload = (runner_workload){.seed = seed, .products = products};
+runner_workload *runner_workload_create(uint64_t seed, const runner_listing *products, const runner_data *data) {
+  runner_workload *workload = calloc(1, sizeof *workload + products->count * sizeof workload->balance[0]);
+  if (workload == NULL) return NULL;
+  workload->seed = seed;
+  workload->products = products;
+  workload->data = data;
   return workload;
 }
 
@@ -51,11 +56,15 @@ static size_t pick_products(rpc_random *random, size_t products, size_t chosen[R
   return wanted;
 }
 
-/* A generator for each order, so that order n is the same whatever was drawn before it. The multiplier must not be the
- * one that seeding steps by, or the orders' generators would overlap. */
-static void begin_random(const runner_workload *workload, uint64_t index, rpc_random *random) {
-  uint64_t seed = workload->seed ^ ((index + 1) * UINT64_C(0xd1342543de82ef95));
+/* The multipliers must not be the one that seeding steps by, or the operations' generators would overlap. */
+void runner_workload_random(const runner_workload *workload, uint64_t index, uint64_t stream, rpc_random *random) {
+  uint64_t seed =
+      workload->seed ^ ((index + 1) * UINT64_C(0xd1342543de82ef95)) ^ (stream * UINT64_C(0xaf251af3b0f025b5));
   rpc_random_init(random, seed == 0 ? 1 : seed);
+}
+
+const char *runner_workload_product(const runner_workload *workload, rpc_random *random) {
+  return product_at(workload, pick(random, workload->products->count))->product_id;
 }
 
 static void draw_items(const runner_workload *workload, rpc_random *random, size_t chosen[RUNNER_ORDER_ITEMS_MAX],
@@ -64,9 +73,31 @@ static void draw_items(const runner_workload *workload, rpc_random *random, size
   for (size_t i = 0; i < *count; i++) quantities[i] = (int32_t)rpc_random_between(random, 1, QUANTITY_MAX);
 }
 
+static size_t find_product(const runner_workload *workload, const char *product_id) {
+  size_t at = 0;
+  while (at < workload->products->count && strcmp(product_at(workload, at)->product_id, product_id) != 0) at++;
+  return at;
+}
+
+static void order_of_row(const runner_workload *workload, const runner_data_row *row, runner_order *order) {
+  snprintf(order->customer_id, sizeof order->customer_id, "%s", row->customer_id);
+  snprintf(order->shipping_address, sizeof order->shipping_address, "%s", row->shipping_address);
+  order->item_count = row->item_count;
+  for (size_t i = 0; i < row->item_count; i++) {
+    size_t product = find_product(workload, row->items[i].product_id);
+    order->items[i].product_id = row->items[i].product_id;
+    order->items[i].quantity = row->items[i].quantity;
+    order->items[i].price = product == workload->products->count ? -1 : product_at(workload, product)->price;
+  }
+}
+
 void runner_workload_order(const runner_workload *workload, uint64_t index, runner_order *order) {
+  if (workload->data != NULL) {
+    order_of_row(workload, runner_data_row_at(workload->data, index), order);
+    return;
+  }
   rpc_random random;
-  begin_random(workload, index, &random);
+  runner_workload_random(workload, index, 0, &random);
   size_t chosen[RUNNER_ORDER_ITEMS_MAX];
   int32_t quantities[RUNNER_ORDER_ITEMS_MAX];
   draw_items(workload, &random, chosen, quantities, &order->item_count);
@@ -81,15 +112,30 @@ void runner_workload_order(const runner_workload *workload, uint64_t index, runn
            streets[pick(&random, COUNT(streets))], cities[pick(&random, COUNT(cities))]);
 }
 
+/* Adds what order number index asks for. */
+static void add_needs(const runner_workload *workload, uint64_t index, int64_t *needs) {
+  if (workload->data != NULL) {
+    const runner_data_row *row = runner_data_row_at(workload->data, index);
+    for (size_t i = 0; i < row->item_count; i++) {
+      size_t product = find_product(workload, row->items[i].product_id);
+      if (product < workload->products->count && row->items[i].quantity > 0) needs[product] += row->items[i].quantity;
+    }
+    return;
+  }
+  rpc_random random;
+  runner_workload_random(workload, index, 0, &random);
+  size_t chosen[RUNNER_ORDER_ITEMS_MAX], items;
+  int32_t quantities[RUNNER_ORDER_ITEMS_MAX];
+  draw_items(workload, &random, chosen, quantities, &items);
+  for (size_t i = 0; i < items; i++) needs[chosen[i]] += quantities[i];
+}
+
 void runner_workload_needs(const runner_workload *workload, uint64_t count, int64_t *needs) {
+  uint64_t sample = count < SAMPLE ? count : SAMPLE;
   for (size_t i = 0; i < workload->products->count; i++) needs[i] = 0;
-  for (uint64_t index = 0; index < count; index++) {
-    rpc_random random;
-    begin_random(workload, index, &random);
-    size_t chosen[RUNNER_ORDER_ITEMS_MAX], items;
-    int32_t quantities[RUNNER_ORDER_ITEMS_MAX];
-    draw_items(workload, &random, chosen, quantities, &items);
-    for (size_t i = 0; i < items; i++) needs[chosen[i]] += quantities[i];
+  for (uint64_t index = 0; index < sample; index++) add_needs(workload, index, needs);
+  for (size_t i = 0; i < workload->products->count && count > sample; i++) {
+    needs[i] = (int64_t)((double)needs[i] * 1.05 * ((double)count / (double)sample));
   }
 }
 
@@ -110,8 +156,8 @@ static rpc_status restock_product(const Store__V1__Product *product, int64_t qua
   return status;
 }
 
-rpc_status runner_workload_restock(const runner_workload *workload, uint64_t count, runner_door *door,
-                                   const char *run_id, int64_t *restocked) {
+rpc_status runner_workload_restock(runner_workload *workload, uint64_t count, runner_door *door, const char *run_id,
+                                   int64_t *restocked) {
   *restocked = 0;
   int64_t *needs = calloc(workload->products->count, sizeof *needs);
   if (needs == NULL) return rpc_status_error(RPC_RESOURCE_EXHAUSTED, "OUT_OF_MEMORY", "no memory to restock");
@@ -119,52 +165,14 @@ rpc_status runner_workload_restock(const runner_workload *workload, uint64_t cou
   rpc_status status = rpc_status_ok();
   for (size_t i = 0; i < workload->products->count && status.code == RPC_OK; i++) {
     const Store__V1__Product *product = product_at(workload, i);
-    if (needs[i] <= product->available) continue;
-    int64_t quantity = needs[i] + needs[i] / 10 - product->available;
+    int64_t available = product->available + workload->balance[i];
+    workload->balance[i] -= needs[i];
+    if (needs[i] <= available) continue;
+    int64_t quantity = needs[i] + needs[i] / 10 - available;
+    workload->balance[i] += quantity;
     status = restock_product(product, quantity, door, run_id);
     if (status.code == RPC_OK) *restocked += quantity;
   }
   free(needs);
   return status;
-}
-
-runner_order_source runner_order_source_make(const runner_workload *workload, runner_door *door, const char *run_id) {
-  return (runner_order_source){
-      .workload = workload,
-      .door = door,
-      .method = runner_door_method("/store.v1.OrderService/CreateOrder"),
-      .run_id = run_id,
-  };
-}
-
-static void end_order(void *arg, const rpc_status *status, const ProtobufCMessage *message) {
-  const Store__V1__CreateOrderResponse *response = (const void *)message;
-  runner_outcome outcome = runner_outcome_of_order(status, response == NULL ? NULL : response->order_id);
-  runner_engine_finish(arg, &outcome);
-}
-
-void runner_order_source_start(void *self, uint64_t index, runner_engine_operation *operation) {
-  const runner_order_source *source = self;
-  runner_order order;
-  runner_workload_order(source->workload, index, &order);
-
-  Store__V1__OrderItem items[RUNNER_ORDER_ITEMS_MAX], *item_pointers[RUNNER_ORDER_ITEMS_MAX];
-  for (size_t i = 0; i < order.item_count; i++) {
-    items[i] = (Store__V1__OrderItem)STORE__V1__ORDER_ITEM__INIT;
-    items[i].product_id = (char *)(uintptr_t)order.items[i].product_id;
-    items[i].quantity = order.items[i].quantity;
-    items[i].optional_price_case = STORE__V1__ORDER_ITEM__OPTIONAL_PRICE_PRICE;
-    items[i].price = order.items[i].price;
-    item_pointers[i] = &items[i];
-  }
-  Store__V1__CreateOrderRequest request = STORE__V1__CREATE_ORDER_REQUEST__INIT;
-  request.customer_id = order.customer_id;
-  request.shipping_address = order.shipping_address;
-  request.n_items = order.item_count;
-  request.items = item_pointers;
-
-  char key[96];
-  snprintf(key, sizeof key, "%s-%" PRIu64, source->run_id, index);
-  runner_door_options options = {.correlation_id = key, .idempotency_key = key};
-  source->door->call(source->door, source->method, &request.base, &options, end_order, operation);
 }

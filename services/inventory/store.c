@@ -202,8 +202,8 @@ void inventory_store_settle(storage_tx *tx, const char *reservation_id, reservat
   reservation_effect effect = reservation_effect_of(to);
   for (size_t i = 0; i < count; i++) {
     int64_t units = items[i].quantity;
-    storage_send(tx, PRODUCT_SETTLE, NULL, "tiii", items[i].product_id, units * effect.total_stock, units * effect.reserved,
-                 units * effect.sold);
+    storage_send(tx, PRODUCT_SETTLE, NULL, "tiii", items[i].product_id, units * effect.total_stock,
+                 units * effect.reserved, units * effect.sold);
   }
 }
 

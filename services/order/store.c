@@ -134,7 +134,8 @@ bool order_store_update(storage_tx *tx, const order_record *order, const order_l
   storage_bind_text(tx, ORDER_UPDATE, 14, lease->owner);
   storage_bind_integer(tx, ORDER_UPDATE, 15, lease->until_ms);
   if (storage_finish(tx, ORDER_UPDATE) == 1) {
-    storage_send(tx, HISTORY_INSERT, NULL, "titi", order->order_id, (int64_t)step, saga_state_name(order->state), now_ms);
+    storage_send(tx, HISTORY_INSERT, NULL, "titi", order->order_id, (int64_t)step, saga_state_name(order->state),
+                 now_ms);
     return true;
   }
   bool is_there = storage_find(tx, ORDER_IS_AT, "ttit", order->order_id, saga_state_name(order->state),

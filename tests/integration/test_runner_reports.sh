@@ -54,6 +54,12 @@ run --http 2 --num-orders 50 --concurrency 25 --mix read_stock=1
 http_body=$(<"$DEMO_REPORTS_DIR/latest.json")
 check_json 'HTTP/2' '.operations.succeeded == 50'
 
+# Orders from a file.
+printf 'customer_id,shipping_address,product_id,quantity\nC-FILE,"1, Long Lane",NO-SUCH,1\n' >"$stack_dir/orders.csv"
+run --data "$stack_dir/orders.csv" --num-orders 10
+http_body=$(<"$DEMO_REPORTS_DIR/latest.json")
+check_json 'orders of a file' '.failures | length == 1 and .[0].reason == "PRODUCT_NOT_FOUND" and .[0].count == 10'
+
 # Thresholds: the failing line, the exit code, JUnit.
 run --num-orders 20 --threshold 'max<60s' --threshold 'success>100%' --junit "$stack_dir/junit.xml" --csv "$stack_dir/series.csv"
 check 'exit where a threshold does not hold' "$code" 3
@@ -65,6 +71,52 @@ check 'three files' "$(cd "$DEMO_REPORTS_DIR" && echo latest.*)" 'latest.html la
 check 'the page is whole' "$(tail -n 1 "$DEMO_REPORTS_DIR/latest.html")" '</body></html>'
 run --threshold 'p99 is low'
 check 'exit where a threshold is none' "$code" 2
+
+# The search: at most 45 operations in half a second hold up to 90 a second, and no further.
+run --search-from 20 --search-to 1000 --search-probe 0.5 --threshold 'count<=45' --mix read_stock=1
+check 'exit of a search' "$code" 0
+http_body=$(<"$DEMO_REPORTS_DIR/latest.json")
+check_json 'the highest rate that keeps it' '.search.best_rate | . > 85 and . <= 90'
+check_schema 'a search'
+run --search-to 40 --search-probe 0.2 --threshold 'count<=0' --mix read_stock=1
+check 'exit of a search that finds none' "$code" 3
+
+# TLS: a certificate is taken when it is trusted, or when any will do.
+openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 \
+  -keyout "$stack_dir/key.pem" -out "$stack_dir/cert.pem" 2>/dev/null
+python3 - "$stack_dir" <<'END' &
+import http.server, ssl, sys
+class Shop(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        body = b'{"products":[{"product_id":"A","price":1}],"product_id":"A","price":1}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_):
+        pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Shop)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(f"{sys.argv[1]}/cert.pem", f"{sys.argv[1]}/key.pem")
+server.socket = context.wrap_socket(server.socket, server_side=True)
+with open(f"{sys.argv[1]}/tls-port.new", "w") as file:
+    file.write(str(server.server_address[1]))
+import os
+os.rename(f"{sys.argv[1]}/tls-port.new", f"{sys.argv[1]}/tls-port")
+server.serve_forever()
+END
+tls_server=$!
+until [[ -e $stack_dir/tls-port ]]; do sleep 0.05; done
+tls=(--gateway-url "https://127.0.0.1:$(<"$stack_dir/tls-port")" --mix read_stock=1 --num-orders 20 --no-restock --request-timeout 5)
+run "${tls[@]}"
+check 'exit with a certificate that nobody vouches for' "$code" 1
+run "${tls[@]}" --ca-file "$stack_dir/cert.pem"
+check 'exit with a certificate that is trusted' "$code" 0
+run "${tls[@]}" --insecure
+check 'exit where any certificate will do' "$code" 0
+kill "$tls_server"
+wait "$tls_server" || true
 
 # Compare: a run ten times slower is worse than this one, and this one is no worse than itself.
 run --num-orders 300 --concurrency 10 --delay-between-batches 0

@@ -22,6 +22,7 @@
 #include "runner/health.h"
 #include "runner/listing.h"
 #include "runner/run.h"
+#include "runner/source.h"
 #include "runner/verify.h"
 #include "runner/workload.h"
 #include "store/v1/inventory.rpc.h"
@@ -193,19 +194,19 @@ static void orders_of_a_workload_go_through_the_door(void **state) {
   runner_listing products;
   const api_method *list = runner_door_method("/store.v1.InventoryService/ListProducts");
   assert_int_equal(runner_listing_read(store->door, list, &products).code, RPC_OK);
-  runner_workload *workload = runner_workload_create(5, &products);
+  runner_workload *workload = runner_workload_create(5, &products, NULL);
   uint64_t doubles = 0; /* quantity 2 is what the test's store declines */
   for (uint64_t i = 0; i < 200; i++) {
     runner_order order;
     runner_workload_order(workload, i, &order);
     if (order.items[0].quantity == 2) doubles++;
   }
-  runner_order_source source = runner_order_source_make(workload, store->door, "run-7");
+  runner_mix mix = {.weights = {[RUNNER_PLACE_ORDER] = 1}};
+  runner_source *source = runner_source_create(workload, &mix, store->door, "run-7");
   run_totals totals = {0};
   runner_engine_plan plan = {.operations = 200, .concurrency = 8};
-  runner_engine *engine =
-      runner_engine_create(&plan, store->clock, (runner_engine_source){runner_order_source_start, &source},
-                           (runner_engine_observer){add_up, &totals});
+  runner_engine *engine = runner_engine_create(&plan, store->clock, (runner_engine_source){runner_source_start, source},
+                                               (runner_engine_observer){add_up, &totals});
   runner_engine_run(engine);
   assert_int_equal(totals.declined, doubles);
   assert_int_equal(totals.confirmed, 200 - doubles);
@@ -213,6 +214,7 @@ static void orders_of_a_workload_go_through_the_door(void **state) {
   assert_non_null(strstr(store->correlation_id, "run-7-"));
   assert_string_equal(store->idempotency_key, store->correlation_id);
   runner_engine_destroy(engine);
+  runner_source_destroy(source);
   runner_workload_destroy(workload);
   runner_listing_free(&products);
   store_close(store);

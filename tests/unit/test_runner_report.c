@@ -42,7 +42,7 @@ static void add(runner_result *result, uint64_t count, rpc_code code, const char
 
 /* 66 confirmed, 20 declined, 8 conflicts, 4 unclear, 2 never created. */
 static runner_result *result_of_a_run(void) {
-  runner_result *result = runner_result_create(facts.orders);
+  runner_result *result = runner_result_create(facts.orders, 0);
   add(result, 66, RPC_OK, NULL, "ORD-C", 1800000);
   add(result, 8, RPC_ABORTED, "RESERVATION_CONFLICT", "ORD-R", 100000);
   add(result, 20, RPC_FAILED_PRECONDITION, "PAYMENT_DECLINED", "ORD-P", 1700000);
@@ -83,8 +83,13 @@ static void get_order(runner_door *door, const api_method *method, const Protobu
   done(arg, &status, &order.base);
 }
 
+static runner_report report_of(const runner_result *result) {
+  return (runner_report){.facts = facts, .result = result};
+}
+
 static json_t *report_json(const runner_result *result) {
-  char *text = runner_report_json(&facts, result);
+  runner_report report = report_of(result);
+  char *text = runner_report_json(&report);
   assert_non_null(text);
   json_error_t error;
   json_t *json = json_loads(text, 0, &error);
@@ -174,7 +179,7 @@ static void failures_are_told_largest_first(void **state) {
 /* As many reasons as orders: none is lost, however many kinds there are. */
 static void too_many_kinds_of_failure_end_up_as_other(void **state) {
   (void)state;
-  runner_result *result = runner_result_create(1000);
+  runner_result *result = runner_result_create(1000, 0);
   for (int i = 0; i < 1000; i++) {
     char reason[48];
     snprintf(reason, sizeof reason, "REASON_%d", i);
@@ -190,13 +195,14 @@ static void too_many_kinds_of_failure_end_up_as_other(void **state) {
 
 static void an_empty_run_reports_nothing_and_divides_by_nothing(void **state) {
   (void)state;
-  runner_result *result = runner_result_create(100);
+  runner_result *result = runner_result_create(100, 0);
   json_t *json = report_json(result);
   assert_int_equal(json_integer_value(json_object_get(json, "orders")), 0);
   assert_true(json_is_null(json_object_get(json, "bottleneck")));
   assert_true(number_at(json, "success", "full_success", "share") == 0);
   json_decref(json);
-  char *text = runner_report_text(&facts, result);
+  runner_report report = report_of(result);
+  char *text = runner_report_text(&report);
   assert_null(strstr(text, "nan"));
   assert_non_null(strstr(text, "none"));
   free(text);
@@ -234,7 +240,8 @@ static void text_tells_success_its_spread_failures_and_bottleneck(void **state) 
   runner_result *result = result_of_a_run();
   runner_door door = {.call = get_order};
   runner_result_read_back(result, &door);
-  char *text = runner_report_text(&facts, result);
+  runner_report report = report_of(result);
+  char *text = runner_report_text(&report);
   static const char *const words[] = {
       "100 orders: success 66.0 %, 95 % interval 56–75 % (Wilson)",
       "order created",
@@ -266,8 +273,9 @@ static void files_are_written_under_their_time_and_as_latest(void **state) {
   char root[] = "/tmp/runner-report-XXXXXX", dir[64], path[256];
   assert_non_null(mkdtemp(root));
   snprintf(dir, sizeof dir, "%s/a/b", root);
-  rpc_status status = runner_report_write(dir, facts.started_unix_ms, "old", "old", path, sizeof path);
-  status = runner_report_write(dir, facts.started_unix_ms, "{}", "text", path, sizeof path);
+  const runner_report_file old[] = {{"json", "old"}, {"txt", "old"}}, files[] = {{"json", "{}"}, {"txt", "text"}};
+  rpc_status status = runner_report_write(dir, facts.started_unix_ms, old, 2, path, sizeof path);
+  status = runner_report_write(dir, facts.started_unix_ms, files, 2, path, sizeof path);
   assert_int_equal(status.code, RPC_OK);
   assert_non_null(strstr(path, "/report-20261125T012733.123Z.json"));
   assert_file_holds(dir, "report-20261125T012733.123Z.json", "{}");
@@ -283,9 +291,118 @@ static void files_are_written_under_their_time_and_as_latest(void **state) {
 static void a_folder_that_cannot_be_made_is_told(void **state) {
   (void)state;
   char path[256];
-  rpc_status status = runner_report_write("/dev/null/reports", facts.started_unix_ms, "{}", "x", path, sizeof path);
+  rpc_status status = runner_report_write("/dev/null/reports", facts.started_unix_ms,
+                                          &(runner_report_file){"json", "{}"}, 1, path, sizeof path);
   assert_int_equal(status.code, RPC_INTERNAL);
   assert_non_null(strstr(status.message, "/dev/null"));
+}
+
+static runner_verdict verdicts[] = {{.threshold = "p99<2s", .passed = true, .shown = "1800.0 ms"},
+                                    {.threshold = "errors{reason=\"<&>\"}<1%", .shown = "34 %"}};
+
+static void each_report_tells_the_thresholds_and_harms_no_markup(void **state) {
+  (void)state;
+  runner_result *result = result_of_a_run();
+  runner_report report = report_of(result);
+  report.verdicts = verdicts;
+  report.verdict_count = 2;
+  char *text = runner_report_text(&report), *html = runner_report_html(&report), *junit = runner_report_junit(&report);
+  assert_non_null(strstr(text, "ok     p99<2s (1800.0 ms)"));
+  assert_non_null(strstr(text, "FAILED errors"));
+  assert_non_null(strstr(html, "p99&lt;2s"));
+  assert_null(strstr(html, "\"<&>\""));
+  assert_non_null(strstr(junit, "tests=\"2\" failures=\"1\""));
+  assert_non_null(strstr(junit, "errors{reason=&quot;&lt;&amp;&gt;&quot;}&lt;1%"));
+  free(text);
+  free(html);
+  free(junit);
+  runner_result_destroy(result);
+}
+
+static void the_page_has_its_charts_and_refers_to_nothing_outside(void **state) {
+  (void)state;
+  runner_result *result = result_of_a_run();
+  runner_door door = {.call = get_order};
+  runner_result_read_back(result, &door);
+  runner_report report = report_of(result);
+  char *html = runner_report_html(&report);
+  size_t charts = 0;
+  for (const char *at = html; (at = strstr(at, "<svg")) != NULL; at++) charts++;
+  assert_int_equal(charts, 3); /* latency, percentiles over time, rate; failures and steps are bars of the page */
+  static const char *const outside[] = {"http:",   "https:",  "src=", "href=", "url(",
+                                        "@import", "<script", "nan",  "inf\""};
+  for (size_t i = 0; i < sizeof outside / sizeof outside[0]; i++) {
+    if (strstr(html, outside[i]) != NULL) fail_msg("the page has %s", outside[i]);
+  }
+  assert_non_null(strstr(html, "payment declined"));
+  assert_non_null(strstr(html, "charging: payment"));
+  free(html);
+  runner_result_destroy(result);
+}
+
+static void the_series_has_a_line_for_each_interval(void **state) {
+  (void)state;
+  runner_result *result = result_of_a_run();
+  runner_report report = report_of(result);
+  char *csv = runner_report_csv(&report);
+  assert_int_equal(strncmp(csv, "t_s,interval_s,finished,failed,rate_per_s,p50_ms", 48), 0);
+  size_t lines = 0;
+  for (const char *at = csv; (at = strchr(at, '\n')) != NULL; at++) lines++;
+  assert_int_equal(lines, 1 + result->series->count);
+  free(csv);
+  runner_result_destroy(result);
+}
+
+static void what_the_warm_up_did_is_not_counted(void **state) {
+  (void)state;
+  runner_result *result = runner_result_create(10, 1000000);
+  rpc_status status = rpc_status_ok();
+  runner_outcome outcome = runner_outcome_of_order(&status, "ORD-1");
+  runner_engine_sample early = {.latency_us = 5, .warm_up = true, .outcome = &outcome};
+  runner_engine_sample late = {.start_us = 1500000, .latency_us = 7, .outcome = &outcome};
+  runner_result_add(result, &early);
+  runner_result_add(result, &late);
+  assert_int_equal(result->finished, 1);
+  assert_int_equal(result->warm_up, 1);
+  assert_int_equal(runner_histogram_max(result->all), 7);
+  assert_int_equal(result->series->intervals[0].finished, 1); /* the series begins where the warm-up ends */
+  runner_result_destroy(result);
+}
+
+static void results_of_threads_add_up(void **state) {
+  (void)state;
+  runner_result *one = result_of_a_run(), *other = result_of_a_run();
+  add(other, 5, RPC_INTERNAL, "NEW", NULL, 10);
+  runner_result_merge(one, other);
+  assert_int_equal(one->finished, 205);
+  assert_int_equal(runner_result_reached(one, RUNNER_OUTCOME_CONFIRMED), 132);
+  assert_int_equal(runner_histogram_count(one->all), 205);
+  assert_int_equal(one->failure_count, other->failure_count);
+  assert_string_equal(runner_report_failure(one, 0)->reason, "PAYMENT_DECLINED");
+  assert_int_equal(runner_report_failure(one, 0)->count, 40);
+  assert_int_equal(one->unclear, 8);
+  assert_in_range(one->confirmed_orders.count, 100, RUNNER_READ_BACK_MAX);
+  runner_result_destroy(one);
+  runner_result_destroy(other);
+}
+
+static void a_runner_that_could_not_keep_up_says_so(void **state) {
+  (void)state;
+  runner_result *result = result_of_a_run();
+  runner_report report = report_of(result);
+  char text[256];
+  assert_false(runner_report_warning(&report, text, sizeof text));
+  report.facts.missed = 3;
+  assert_true(runner_report_warning(&report, text, sizeof text));
+  assert_non_null(strstr(text, "3 operations"));
+  report.facts.missed = 0;
+  report.facts.cpu_share = 0.97;
+  assert_true(runner_report_warning(&report, text, sizeof text));
+  report.facts.cpu_share = 0;
+  for (int i = 0; i < 5000; i++) runner_histogram_record(result->lag, 500000);
+  assert_true(runner_report_warning(&report, text, sizeof text));
+  assert_non_null(strstr(text, "late"));
+  runner_result_destroy(result);
 }
 
 int main(void) {
@@ -301,6 +418,12 @@ int main(void) {
       cmocka_unit_test(text_tells_success_its_spread_failures_and_bottleneck),
       cmocka_unit_test(files_are_written_under_their_time_and_as_latest),
       cmocka_unit_test(a_folder_that_cannot_be_made_is_told),
+      cmocka_unit_test(each_report_tells_the_thresholds_and_harms_no_markup),
+      cmocka_unit_test(the_page_has_its_charts_and_refers_to_nothing_outside),
+      cmocka_unit_test(the_series_has_a_line_for_each_interval),
+      cmocka_unit_test(what_the_warm_up_did_is_not_counted),
+      cmocka_unit_test(results_of_threads_add_up),
+      cmocka_unit_test(a_runner_that_could_not_keep_up_says_so),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -71,7 +71,8 @@ static void the_same_seed_makes_the_same_orders_in_any_sequence(void **state) {
   (void)state;
   fake_shop shop;
   open_shop(&shop, 0);
-  runner_workload *one = runner_workload_create(7, &shop.listing), *other = runner_workload_create(7, &shop.listing);
+  runner_workload *one = runner_workload_create(7, &shop.listing, NULL),
+                  *other = runner_workload_create(7, &shop.listing, NULL);
   runner_order orders[200], again;
   for (uint64_t i = 0; i < 200; i++) runner_workload_order(one, i, &orders[i]);
   for (uint64_t i = 200; i-- > 0;) {
@@ -86,7 +87,8 @@ static void another_seed_makes_other_orders(void **state) {
   (void)state;
   fake_shop shop;
   open_shop(&shop, 0);
-  runner_workload *one = runner_workload_create(7, &shop.listing), *other = runner_workload_create(8, &shop.listing);
+  runner_workload *one = runner_workload_create(7, &shop.listing, NULL),
+                  *other = runner_workload_create(8, &shop.listing, NULL);
   unsigned same = 0;
   for (uint64_t i = 0; i < 200; i++) {
     runner_order a, b;
@@ -103,7 +105,7 @@ static void orders_have_one_to_three_different_products_at_the_catalogues_price(
   (void)state;
   fake_shop shop;
   open_shop(&shop, 0);
-  runner_workload *workload = runner_workload_create(3, &shop.listing);
+  runner_workload *workload = runner_workload_create(3, &shop.listing, NULL);
   unsigned sizes[RUNNER_ORDER_ITEMS_MAX + 1] = {0}, quantities[3] = {0}, sold[PRODUCTS] = {0};
   for (uint64_t i = 0; i < 3000; i++) {
     runner_order order;
@@ -133,7 +135,7 @@ static void a_catalogue_of_one_product_is_enough(void **state) {
   fake_shop shop;
   open_shop(&shop, 0);
   shop.listing.count = 1;
-  runner_workload *workload = runner_workload_create(3, &shop.listing);
+  runner_workload *workload = runner_workload_create(3, &shop.listing, NULL);
   for (uint64_t i = 0; i < 100; i++) {
     runner_order order;
     runner_workload_order(workload, i, &order);
@@ -162,7 +164,7 @@ static void restocked_shelves_bear_every_order_of_the_run(void **state) {
   for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
     fake_shop shop;
     open_shop(&shop, 30);
-    runner_workload *workload = runner_workload_create(11, &shop.listing);
+    runner_workload *workload = runner_workload_create(11, &shop.listing, NULL);
     int64_t restocked = -1;
     rpc_status status = runner_workload_restock(workload, counts[i], &shop.door, "run-1", &restocked);
     assert_int_equal(status.code, RPC_OK);
@@ -178,7 +180,7 @@ static void full_shelves_are_left_alone(void **state) {
   (void)state;
   fake_shop shop;
   open_shop(&shop, 1000);
-  runner_workload *workload = runner_workload_create(11, &shop.listing);
+  runner_workload *workload = runner_workload_create(11, &shop.listing, NULL);
   int64_t restocked = -1;
   assert_int_equal(runner_workload_restock(workload, 100, &shop.door, "run-1", &restocked).code, RPC_OK);
   assert_int_equal(restocked, 0);
@@ -192,7 +194,7 @@ static void a_large_need_is_put_on_the_shelf_in_parts(void **state) {
   fake_shop shop;
   open_shop(&shop, 0);
   shop.listing.count = 1;
-  runner_workload *workload = runner_workload_create(11, &shop.listing);
+  runner_workload *workload = runner_workload_create(11, &shop.listing, NULL);
   int64_t restocked = 0;
   assert_int_equal(runner_workload_restock(workload, 1000000, &shop.door, "run-1", &restocked).code, RPC_OK);
   assert_true(restocked > 1000000);
@@ -206,7 +208,7 @@ static void a_restock_that_fails_is_told(void **state) {
   fake_shop shop;
   open_shop(&shop, 0);
   shop.answer = RPC_UNAVAILABLE;
-  runner_workload *workload = runner_workload_create(11, &shop.listing);
+  runner_workload *workload = runner_workload_create(11, &shop.listing, NULL);
   int64_t restocked = -1;
   assert_int_equal(runner_workload_restock(workload, 100, &shop.door, "run-1", &restocked).code, RPC_UNAVAILABLE);
   assert_int_equal(restocked, 0);
