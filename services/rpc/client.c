@@ -22,7 +22,10 @@ enum {
 
 /* The retry budget (gRFC A6, retry throttling) in thousandths of a token: a failed attempt takes one token, a good one
  * gives a tenth back, and there are retries only while more than half are left. */
-enum { BUDGET_MAX = 100 * 1000, BUDGET_PER_FAILURE = 1000, BUDGET_PER_SUCCESS = 100 };
+enum { BUDGET_MAX = 1000 * 1000, BUDGET_PER_FAILURE = 1000, BUDGET_PER_SUCCESS = 100 };
+
+/* A server that is stopping has begun nothing: such an attempt counts neither against max_attempts nor the budget. */
+enum { DRAINED_ATTEMPTS_MAX = 64 };
 
 struct rpc_client {
   rpc_client_config config;
@@ -48,6 +51,7 @@ typedef struct client_call {
   bool has_key;
   int64_t started_us, deadline_us;
   uint32_t attempts;
+  uint32_t drained; /* those of them that met a stopping server */
   trace_span span, backoff_span;
   char traceparent[TRACE_PARENT_SIZE];
   char correlation_id[64];
@@ -229,11 +233,15 @@ static rpc_status read_outcome(client_call *call, ProtobufCMessage **message) {
   return status;
 }
 
+static bool was_drained(const rpc_status *status) {
+  return status->code == RPC_UNAVAILABLE && strcmp(status->reason, RPC_REASON_DRAINING) == 0;
+}
+
 static bool may_retry(const client_call *call, const rpc_status *status) {
   if (status->code != RPC_UNAVAILABLE || atomic_load(&call->client->closing)) return false;
-  if (call->attempts >= call->client->config.max_attempts) return false;
-  bool never_begun =
-      strcmp(status->reason, RPC_REASON_NOT_CONNECTED) == 0 || strcmp(status->reason, RPC_REASON_DRAINING) == 0;
+  if (was_drained(status)) return call->attempts < DRAINED_ATTEMPTS_MAX;
+  if (call->attempts >= call->client->config.max_attempts + call->drained) return false;
+  bool never_begun = strcmp(status->reason, RPC_REASON_NOT_CONNECTED) == 0;
   return call->method->idempotent || call->has_key || never_begun;
 }
 
@@ -256,10 +264,15 @@ static void conclude(client_call *call) {
   rpc_status status = read_outcome(call, &message);
   if (call->response) nng_msg_free(call->response);
   call->response = NULL;
-  budget_count(client, status.code != RPC_UNAVAILABLE);
+  bool drained = was_drained(&status);
+  if (drained) {
+    call->drained++;
+  } else {
+    budget_count(client, status.code != RPC_UNAVAILABLE);
+  }
   if (may_retry(call, &status)) {
     int64_t again_us = now_us(call) + backoff_us(call);
-    bool allowed = budget_allows(client);
+    bool allowed = drained || budget_allows(client);
     metrics_series *counter = allowed ? client->retries : client->retries_refused;
     if (counter) metrics_add(counter, 1);
     if (allowed && again_us < call->deadline_us) {

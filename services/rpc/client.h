@@ -4,7 +4,8 @@
  *
  * An attempt that ends UNAVAILABLE or runs into its own timeout is tried again, with exponential backoff and full
  * jitter, where the method is idempotent or the call carries an idempotency key, while attempts, deadline and the
- * retry budget (a token bucket, gRFC A6) allow. */
+ * retry budget (a token bucket, gRFC A6) allow. An attempt that met a server which is stopping has begun nothing: it is
+ * made again whatever the method, and counts for neither. */
 #pragma once
 
 #include <protobuf-c/protobuf-c.h>

@@ -316,9 +316,9 @@ static void retries_end_when_the_budget_is_spent(void **state) {
   (void)state;
   rpc_world *world = make_world(0, (rpc_client_config){.max_attempts = 4, .backoff_ms = 1});
   world->failures_left = 1000000;
-  for (int i = 0; i < 100; i++) get(world->client, "LAPTOP-001", NULL);
-  /* Without a budget there would be 400 attempts; it allows about fifty retries. */
-  assert_in_range(world->handled, 100, 160);
+  for (int i = 0; i < 1000; i++) get(world->client, "LAPTOP-001", NULL);
+  /* Without a budget there would be 4,000 attempts; it allows about four hundred retries. */
+  assert_in_range(world->handled, 1000, 1600);
   end_world(world);
 }
 
@@ -414,12 +414,48 @@ static void a_draining_server_begins_nothing_and_ends_what_it_began(void **state
   begin_get(world->client, "LAPTOP-001", NULL, &begun);
   rpc_call *call = wait_for_held(world);
   assert_false(rpc_server_drain(world->server, 10));
-  rpc_status status = get(world->client, "LAPTOP-001", NULL);
+  rpc_call_options options = {.deadline_us = rpc_clock_now_us(world->clock) + 100000};
+  rpc_status status = get(world->client, "LAPTOP-001", &options);
   assert_int_equal(status.code, RPC_UNAVAILABLE);
   assert_string_equal(status.reason, RPC_REASON_DRAINING);
+  assert_int_equal(world->handled, 1);
   reply_product(call, 3);
   assert_int_equal(outcome_wait(&begun).code, RPC_OK);
   assert_int_equal(begun.total_stock, 3);
+  end_world(world);
+}
+
+/* Whatever the method, and though only one attempt is allowed: what a stopping server refused was never begun. */
+static void calls_go_past_a_stopping_replica_to_another(void **state) {
+  (void)state;
+  rpc_world *world = make_world(0, (rpc_client_config){.max_attempts = 1, .backoff_ms = 5});
+  world->hold = true;
+  call_outcome begun, waiting;
+  begin_get(world->client, "LAPTOP-001", NULL, &begun);
+  rpc_call *call = wait_for_held(world);
+  assert_false(rpc_server_drain(world->server, 10));
+  Store__V1__RestockProductRequest request = STORE__V1__RESTOCK_PRODUCT_REQUEST__INIT;
+  request.product_id = (char *)"LAPTOP-001";
+  outcome_init(&waiting);
+  store_v1_inventory_service_restock_product(world->client, &request, NULL, on_product, &waiting);
+  reply_product(call, 3);
+  assert_int_equal(outcome_wait(&begun).code, RPC_OK);
+  /* A second server on another port, as a replica: the client has both, and the first one goes. */
+  world->hold = false;
+  rpc_server *old_server = world->server;
+  rpc_listener *old_listener = world->listener;
+  start_server(world, "tcp://127.0.0.1:0", 0);
+  char urls[160];
+  snprintf(urls, sizeof urls, "%s,tcp://127.0.0.1:%u", world->url, rpc_listener_port(world->listener));
+  rpc_client *both = make_client(world, urls, (rpc_client_config){.max_attempts = 1, .backoff_ms = 5});
+  wait_until_connected(both, true);
+  for (int i = 0; i < 20; i++) assert_int_equal(restock(both, NULL).code, RPC_OK);
+  rpc_client_destroy(both);
+  rpc_client_destroy(world->client); /* what still waits for the old server ends with it */
+  world->client = NULL;
+  assert_int_not_equal(outcome_wait(&waiting).code, RPC_OK);
+  rpc_listener_destroy(old_listener);
+  rpc_server_destroy(old_server);
   end_world(world);
 }
 
@@ -606,6 +642,7 @@ int main(void) {
       cmocka_unit_test(thousands_of_calls_in_flight_are_all_answered),
       cmocka_unit_test(without_a_server_a_call_is_unavailable_and_recovers),
       cmocka_unit_test(a_draining_server_begins_nothing_and_ends_what_it_began),
+      cmocka_unit_test(calls_go_past_a_stopping_replica_to_another),
       cmocka_unit_test(destroying_a_client_cancels_its_calls),
       cmocka_unit_test(malformed_requests_are_refused_by_name),
       cmocka_unit_test(truncated_envelopes_never_crash),
