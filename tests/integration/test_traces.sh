@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# A collector that decodes OTLP by its own message definitions receives one trace for each order, across all four
+# A collector that decodes OTLP strictly receives one trace for each order, across all four
 # processes: parents, nesting in time, status, attributes, retries and compensations. Sampling is the caller's choice,
 # GET /traces has the same spans, what waits at shutdown still arrives, and a collector that is down costs spans only.
 # shellcheck disable=SC2016,SC2034,SC2119,SC2154 source=stack.sh
 source "$(dirname "$0")/stack.sh" "$1"
 otlp=$(dirname "$0")/otlp
 mkdir -p "$stack_dir/messages"
-(cd "$otlp" && find opentelemetry -name '*.proto' -exec protoc -I . --python_out="$stack_dir/messages" {} +)
+protoc -I "$otlp" --python_out="$stack_dir/messages" trace.proto
 
 spans=$stack_dir/spans.jsonl
 touch "$spans"

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A trace collector for tests: takes OTLP/HTTP JSON at POST /v1/traces, decodes it strictly with OTLP's own message
-definitions (an unknown field or a wrong type is a 400), and appends each span to a file as one line of JSON.
+"""A trace collector for tests: takes OTLP/HTTP JSON at POST /v1/traces, decodes it strictly by the messages of
+trace.proto (an unknown field or a wrong type is a 400), and appends each span to a file as one line of JSON.
 
 usage: collector.py MESSAGES OUT [PORT]    MESSAGES: where protoc --python_out wrote; prints its port once it listens
 Spans are kept in OUT, refusals in OUT.refused, one line each.
@@ -12,7 +12,7 @@ import sys
 
 sys.path.insert(0, sys.argv[1])
 from google.protobuf import json_format  # noqa: E402
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2  # noqa: E402
+import trace_pb2  # noqa: E402
 
 OUT = open(sys.argv[2], "a", buffering=1, encoding="utf-8")
 REFUSED = open(sys.argv[2] + ".refused", "a", buffering=1, encoding="utf-8")
@@ -65,7 +65,7 @@ def decode(body):
         for scope_spans in resource_spans["scopeSpans"]:
             for span in scope_spans["spans"]:
                 ids_to_base64(span)
-    request = json_format.ParseDict(document, trace_service_pb2.ExportTraceServiceRequest())
+    request = json_format.ParseDict(document, trace_pb2.ExportTraceServiceRequest())
     return [
         line_of(attributes_of(resource_spans.resource), span)
         for resource_spans in request.resource_spans
