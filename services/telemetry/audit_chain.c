@@ -43,8 +43,11 @@ static bool starts_with(const char *text, const char *end, const char *start) {
 static bool read_place(const char *line, size_t length, audit_link *link) {
   const char *end = line + length, *at = line + SEQ_AT;
   if (length <= SEQ_AT || !starts_with(at, end, seq_key)) return false;
-  char *after;
-  link->seq = strtoll(at + sizeof seq_key - 1, &after, 10);
+  const char *after = at + sizeof seq_key - 1;
+  link->seq = 0; /* strtoll would want a line that ends with NUL */
+  for (; after < end && *after >= '0' && *after <= '9' && link->seq < INT64_MAX / 20; after++) {
+    link->seq = link->seq * 10 + (*after - '0');
+  }
   if (!starts_with(after, end, prev_key)) return false;
   after += sizeof prev_key - 1;
   if (end - after <= HASH_LENGTH || after[HASH_LENGTH] != '"') return false;
