@@ -3,7 +3,6 @@
 
 #include <openssl/sha.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "telemetry/trace.h"
