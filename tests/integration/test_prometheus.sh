@@ -73,17 +73,22 @@ check_value 'revenue' 'order_revenue_cents_total' "$cents"
 # --- one order, everywhere ---
 
 sleep 1.5 # exemplars are a second old before they are replaced
-trace=4bf92f3577b34da6a3ce929d0e0e4736
-http POST "$gateway_url/orders" -H 'Content-Type: application/json' -H 'X-Correlation-ID: one-order' \
-  -H "traceparent: 00-$trace-00f067aa0ba902b7-01" \
-  -d '{"customer_id":"C","items":[{"product_id":"HEADPHONES-004","quantity":1}],"shipping_address":"Here 1"}'
+# One that goes all the way: about every third is refused before.
+for placed in {1..50}; do
+  trace=$(printf '4bf92f3577b34da6a3ce929d0e0e%04x' "$placed") id=one-order-$placed
+  http POST "$gateway_url/orders" -H 'Content-Type: application/json' -H "X-Correlation-ID: $id" \
+    -H "traceparent: 00-$trace-00f067aa0ba902b7-01" \
+    -d '{"customer_id":"C","items":[{"product_id":"HEADPHONES-004","quantity":1}],"shipping_address":"Here 1"}'
+  [[ $http_status != 200 ]] || break
+done
+check 'an order that is confirmed' "$http_status" 200
 order_id=$(jq -r .order_id <<<"$http_body")
 http_body=
-check_value 'the order is counted' 'sum(order_orders_total)' $((orders + 1))
+check_value 'the order is counted' 'sum(order_orders_total)' $((orders + placed))
 exemplars=$(api query_exemplars --data-urlencode "start=$(($(date +%s) - 600))" --data-urlencode "end=$(($(date +%s) + 1))" \
   --data-urlencode 'query=rpc_server_request_duration_seconds_bucket{method="/store.v1.OrderService/CreateOrder"}')
 check 'its trace is an exemplar' "$(jq -r "[.data[].exemplars[] | select(.labels.trace_id == \"$trace\")] | length" <<<"$exemplars")" 1
-http GET "$gateway_url/traces/one-order"
+http GET "$gateway_url/traces/$id"
 check 'GET /traces' "$http_status" 200
 check_json 'its trace goes through all services' '[.spans[].service] | unique == ["gateway", "inventory", "order", "payment"]'
 check_json 'all of it is one trace' "[.spans[].trace_id] | unique == [\"$trace\"]"
@@ -92,13 +97,13 @@ check_json 'the critical path is all of its time' \
 http_body=
 for service in order payment inventory; do
   log=$STORE_DATA_DIR/$service-audit.jsonl
-  lines=$(jq -c 'select(.correlation_id == "one-order")' "$log")
+  lines=$(jq -c 'select(.correlation_id == "'"$id"'")' "$log")
   check "$service's audit log has the order" "$([[ -n $lines ]] && echo yes)" yes
   status=0
   "$stack_bin/store-runner" audit "$log" >"$stack_dir/audit.log" || { status=$?; cat "$stack_dir/audit.log" >&2; }
   check "$service's audit log is whole" "$status" 0
 done
-check 'the order is in its audit log' "$(jq -r 'select(.correlation_id == "one-order") | .id' "$STORE_DATA_DIR/order-audit.jsonl" | sort -u)" "$order_id"
+check 'the order is in its audit log' "$(jq -r 'select(.correlation_id == "'"$id"'") | .id' "$STORE_DATA_DIR/order-audit.jsonl" | sort -u)" "$order_id"
 
 # --- every expression ---
 
