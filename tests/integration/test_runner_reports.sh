@@ -14,7 +14,7 @@ run() {
 }
 
 check_schema() {
-  check "the schema describes $1" "$(python3 - "$root/runner/report.schema.json" "$DEMO_REPORTS_DIR/latest.json" 2>&1 <<'END'
+  check "the schema describes $1" "$(/usr/bin/python3 - "$root/runner/report.schema.json" "$DEMO_REPORTS_DIR/latest.json" 2>&1 <<'END'
 import json, sys, jsonschema
 schema, report = (json.load(open(name)) for name in sys.argv[1:])
 validator = jsonschema.Draft202012Validator if hasattr(jsonschema, "Draft202012Validator") else jsonschema.Draft7Validator
@@ -64,7 +64,7 @@ check_json 'orders of a file' '.failures | length == 1 and .[0].reason == "PRODU
 run --num-orders 20 --threshold 'max<60s' --threshold 'success>100%' --junit "$stack_dir/junit.xml" --csv "$stack_dir/series.csv"
 check 'exit where a threshold does not hold' "$code" 3
 check 'the failing line' "$(grep -c '^store-runner: threshold failed: success>100%' "$stack_dir/run.log")" 1
-check 'JUnit' "$(python3 -c 'import sys, xml.etree.ElementTree as e; s = e.parse(sys.argv[1]).getroot()[0]
+check 'JUnit' "$(/usr/bin/python3 -c 'import sys, xml.etree.ElementTree as e; s = e.parse(sys.argv[1]).getroot()[0]
 print(s.get("tests"), s.get("failures"), [c.get("name") for c in s if len(c)])' "$stack_dir/junit.xml")" "2 1 ['success>100%']"
 check 'the series adds up' "$(awk -F, 'NR > 1 { sum += $3 } END { print sum }' "$stack_dir/series.csv")" 20
 check 'three files' "$(cd "$DEMO_REPORTS_DIR" && echo latest.*)" 'latest.html latest.json latest.txt'
@@ -84,7 +84,7 @@ check 'exit of a search that finds none' "$code" 3
 # TLS: a certificate is taken when it is trusted, or when any will do.
 openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 \
   -keyout "$stack_dir/key.pem" -out "$stack_dir/cert.pem" 2>/dev/null
-python3 - "$stack_dir" <<'END' &
+/usr/bin/python3 - "$stack_dir" <<'END' &
 import http.server, ssl, sys
 class Shop(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
