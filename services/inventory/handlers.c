@@ -170,11 +170,14 @@ static void restock_product(void *self, rpc_call *call, const Store__V1__Restock
 /* A read on its way; in its call's arena. */
 typedef struct stock_query {
   storage_job job; /* first: run and done get it back as their query */
+  inventory_service *service;
   rpc_call *call;
-  rpc_arena *arena;   /* the call's */
-  const char *id;     /* of the product or reservation asked for, or page_token */
-  const char *filter; /* status */
-  size_t max;         /* rows of a page */
+  rpc_arena *arena;    /* the call's */
+  const char *id;      /* of the product or reservation asked for, or page_token */
+  const char *filter;  /* status */
+  size_t max;          /* rows of a page */
+  bool is_kept;        /* what is read goes into the cache, */
+  uint64_t generation; /* as of this one */
   const ProtobufCMessage *response;
 } stock_query;
 
@@ -201,6 +204,7 @@ static void answer_query(inventory_service *service, rpc_call *call, const stock
     return;
   }
   *query = *asked;
+  query->service = service;
   query->call = call;
   query->arena = rpc_call_arena(call);
   query->job = (storage_job){.run = read, .done = query_done};
@@ -219,13 +223,31 @@ static rpc_status read_product(storage_job *job, storage_tx *tx) {
   stock_query *query = (stock_query *)job;
   inventory_product product;
   if (!inventory_store_find_product(tx, query->id, &product)) return inventory_product_not_found(query->id);
+  if (query->is_kept) product_cache_keep(query->service->products, query->generation, &product);
   Store__V1__Product *message = inventory_product_message(query->arena, &product);
   return give(query, message ? &message->base : NULL);
 }
 
+static void answer_product(rpc_call *call, const inventory_product *product) {
+  Store__V1__Product *message = inventory_product_message(rpc_call_arena(call), product);
+  if (message) {
+    rpc_call_reply(call, &message->base);
+  } else {
+    rpc_status status = inventory_out_of_memory();
+    rpc_call_fail(call, &status);
+  }
+}
+
 static void get_product(void *self, rpc_call *call, const Store__V1__GetProductRequest *request) {
+  inventory_service *service = self;
   stock_query query = {.id = request->product_id};
-  answer_query(self, call, &query, validation_check_id("product_id", request->product_id), read_product);
+  query.is_kept = storage_generation(service->db, &query.generation);
+  inventory_product product;
+  if (query.is_kept && product_cache_find(service->products, query.generation, query.id, &product)) {
+    answer_product(call, &product);
+    return;
+  }
+  answer_query(service, call, &query, validation_check_id("product_id", request->product_id), read_product);
 }
 
 static rpc_status read_products(storage_job *job, storage_tx *tx) {
@@ -364,7 +386,8 @@ inventory_service *inventory_service_create(const inventory_service_config *conf
   service->sim = simulation_create(&config->simulation, config->clock, config->random, config->metrics);
   service->sweep = storage_schedule_create(service->db, config->clock, sweep_interval_ms(service->config.lease_ms),
                                            (storage_chore){inventory_run_sweep, sweep_done, service});
-  if (!service->keys || !service->sim || !service->sweep) goto out_of_memory;
+  service->products = product_cache_create();
+  if (!service->keys || !service->sim || !service->sweep || !service->products) goto out_of_memory;
   return service;
 
 out_of_memory:
@@ -394,5 +417,6 @@ void inventory_service_destroy(inventory_service *service) {
   idempotency_destroy(service->keys);
   simulation_destroy(service->sim);
   storage_close(service->db);
+  product_cache_destroy(service->products);
   free(service);
 }

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "inventory/handlers.h"
+#include "inventory/product_cache.h"
 #include "inventory/store.h"
 #include "storage/idempotency.h"
 #include "storage/schedule.h"
@@ -33,6 +34,7 @@ struct inventory_service {
   idempotency *keys;
   simulation *sim;
   storage_schedule *sweep;
+  product_cache *products;
   int64_t swept; /* reservations that the round under way expires */
   metrics_series *outcomes[INVENTORY_OUTCOME_COUNT];
   metrics_family *stock;

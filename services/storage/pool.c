@@ -2,6 +2,7 @@
  * storage.c. */
 #include "storage/pool.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -114,6 +115,7 @@ static rpc_status run_transaction(pool_thread *self, storage_job *first, const s
   }
   fault_plan_reach(faults, FAULT_BEFORE_COMMIT);
   if (status.code == RPC_OK) status = connection_run(tx, CONNECTION_COMMIT);
+  if (config->generation) atomic_fetch_add(config->generation, 1); /* a commit that failed may have been one */
   fault_plan_reach(faults, FAULT_AFTER_COMMIT);
   if (status.code != RPC_OK) connection_rollback(tx);
   if (config->gate) pthread_mutex_unlock(config->gate);

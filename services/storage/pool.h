@@ -14,10 +14,11 @@ typedef struct job_pool_config {
   size_t threads;               /* 0: jobs run on `first` inside job_pool_add, and none of them is tried again */
   uint32_t batch_max;           /* jobs that share a transaction */
   uint32_t max_queued;
-  audit_log *audit;            /* NULL: none; a log takes lines from one thread at a time, */
-  pthread_mutex_t *audit_lock; /* the one that holds this */
-  fault_plan *faults;          /* may be NULL */
-  pthread_mutex_t *gate;       /* held during each transaction; may be NULL */
+  audit_log *audit;             /* NULL: none; a log takes lines from one thread at a time, */
+  pthread_mutex_t *audit_lock;  /* the one that holds this */
+  fault_plan *faults;           /* may be NULL */
+  pthread_mutex_t *gate;        /* held during each transaction; may be NULL */
+  _Atomic uint64_t *generation; /* grows with each transaction, before its jobs are done; NULL: of reads */
   /* Tells whether the database takes jobs. From any thread of the pool, whenever it is known anew. */
   void (*report)(void *arg, bool is_healthy, const char *detail);
   void *report_arg;

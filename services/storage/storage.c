@@ -3,6 +3,7 @@
 #include "storage/storage.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,7 @@ struct storage {
   checkpointer *checkpoints; /* where it is a file, like what follows */
   pthread_mutex_t audit_lock;
   pthread_mutex_t gate; /* between transactions and checkpoints */
+  _Atomic uint64_t generation;
 
   pthread_mutex_t readers_lock;
   pthread_cond_t reader_free;
@@ -71,6 +73,11 @@ bool storage_healthy(void *arg, char *detail, size_t size) {
   if (!healthy) snprintf(detail, size, "%s", db->trouble);
   pthread_mutex_unlock(&db->health_lock);
   return healthy;
+}
+
+bool storage_generation(const storage *db, uint64_t *generation) {
+  *generation = atomic_load(&db->generation);
+  return !db->is_shared;
 }
 
 /* --- jobs --- */
@@ -182,6 +189,7 @@ static job_pool *create_writers(storage *db, storage_tx *first) {
       .audit_lock = &db->audit_lock,
       .faults = db->config.faults,
       .gate = db->checkpoints ? &db->gate : NULL,
+      .generation = &db->generation,
       .report = set_health,
       .report_arg = db,
       .duration = define_metric(db, METRICS_HISTOGRAM, "storage_commit_duration_seconds",

@@ -51,6 +51,11 @@ typedef struct storage_config {
   fault_plan *faults;        /* may be NULL */
 } storage_config;
 
+/* How often this database has been written to: as long as it stays the same, so does what a read that began after it
+ * was asked for has found. Grows before a write is acknowledged. False on a database that others write to as well. From
+ * any thread. */
+bool storage_generation(const storage *db, uint64_t *generation);
+
 /* True: the database is one that several processes share, PostgreSQL. */
 bool storage_is_shared(const char *database);
 
