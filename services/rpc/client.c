@@ -27,15 +27,25 @@ enum { BUDGET_MAX = 1000 * 1000, BUDGET_PER_FAILURE = 1000, BUDGET_PER_SUCCESS =
 /* A server that is stopping has begun nothing: such an attempt counts neither against max_attempts nor the budget. */
 enum { DRAINED_ATTEMPTS_MAX = 64 };
 
+/* A method's metrics, looked up once. */
+typedef struct method_series {
+  struct method_series *next;
+  const api_method *method;
+  metrics_series *duration;
+  _Atomic(metrics_series *) by_code[RPC_CODE_COUNT]; /* made when first needed */
+} method_series;
+
 struct rpc_client {
   rpc_client_config config;
   metrics_family *requests, *durations;
   metrics_series *retries, *retries_refused;
   atomic_int budget;
   atomic_bool closing;
+  method_series *_Atomic methods; /* a list, of each method called once */
+  atomic_size_t holders;          /* calls in flight, and the client's owner; the last one says so: */
   pthread_mutex_t lock;
-  pthread_cond_t idle;
-  size_t in_flight; /* under lock */
+  pthread_cond_t left;
+  bool is_idle; /* under lock */
 };
 
 typedef struct client_call {
@@ -79,7 +89,8 @@ rpc_client *rpc_client_create(const rpc_client_config *config) {
   if (!client->config.backoff_ms) client->config.backoff_ms = DEFAULT_BACKOFF_MS;
   atomic_init(&client->budget, BUDGET_MAX);
   pthread_mutex_init(&client->lock, NULL);
-  pthread_cond_init(&client->idle, NULL);
+  pthread_cond_init(&client->left, NULL);
+  atomic_init(&client->holders, 1);
   if (config->metrics) {
     client->requests =
         metrics_define(config->metrics, METRICS_COUNTER, "rpc_client_requests_total",
@@ -96,17 +107,35 @@ rpc_client *rpc_client_create(const rpc_client_config *config) {
   return client;
 }
 
+static void count_in(rpc_client *client) {
+  atomic_fetch_add(&client->holders, 1);
+}
+
+static void count_out(rpc_client *client) {
+  if (atomic_fetch_sub(&client->holders, 1) > 1) return;
+  pthread_mutex_lock(&client->lock);
+  client->is_idle = true;
+  pthread_cond_broadcast(&client->left);
+  pthread_mutex_unlock(&client->lock);
+}
+
 void rpc_client_destroy(rpc_client *client) {
   if (!client) return;
   rpc_transport *transport = client->config.transport;
   atomic_store(&client->closing, true);
   transport->close(transport);
+  count_out(client);
   pthread_mutex_lock(&client->lock);
-  while (client->in_flight > 0) pthread_cond_wait(&client->idle, &client->lock);
+  while (!client->is_idle) pthread_cond_wait(&client->left, &client->lock);
   pthread_mutex_unlock(&client->lock);
   transport->destroy(transport);
-  pthread_cond_destroy(&client->idle);
+  pthread_cond_destroy(&client->left);
   pthread_mutex_destroy(&client->lock);
+  method_series *next;
+  for (method_series *entry = atomic_load(&client->methods); entry; entry = next) {
+    next = entry->next;
+    free(entry);
+  }
   free(client);
 }
 
@@ -116,18 +145,6 @@ bool rpc_client_connected(const rpc_client *client) {
 
 static int64_t now_us(const client_call *call) {
   return rpc_clock_now_us(call->client->config.clock);
-}
-
-static void count_in(rpc_client *client) {
-  pthread_mutex_lock(&client->lock);
-  client->in_flight++;
-  pthread_mutex_unlock(&client->lock);
-}
-
-static void count_out(rpc_client *client) {
-  pthread_mutex_lock(&client->lock);
-  if (--client->in_flight == 0) pthread_cond_broadcast(&client->idle);
-  pthread_mutex_unlock(&client->lock);
 }
 
 /* What every server answers is asked by monitoring, every few seconds: no traces of that. */
@@ -169,17 +186,38 @@ static void end_backoff_span(client_call *call) {
                  error_type(status));
 }
 
+/* NULL without memory for it. */
+static method_series *series_of(rpc_client *client, const api_method *method) {
+  method_series *first = atomic_load_explicit(&client->methods, memory_order_acquire);
+  for (method_series *entry = first; entry; entry = entry->next) {
+    if (entry->method == method) return entry;
+  }
+  method_series *entry = calloc(1, sizeof *entry);
+  if (!entry) return NULL;
+  entry->method = method;
+  entry->duration = metrics_series_get(client->durations, (const char *const[]){method->name});
+  entry->next = first; /* two threads may add one each: both count in the same series */
+  while (!atomic_compare_exchange_weak(&client->methods, &entry->next, entry)) continue;
+  return entry;
+}
+
 static void record(client_call *call, const rpc_status *status) {
   rpc_client *client = call->client;
   end_span(call, status);
   if (!client->requests) return;
-  metrics_add(
-      metrics_series_get(client->requests, (const char *const[]){call->method->name, rpc_code_name(status->code)}), 1);
-  metrics_series *duration = metrics_series_get(client->durations, (const char *const[]){call->method->name});
+  const api_method *method = call->method;
+  method_series *series = series_of(client, method);
+  if (!series) return;
+  metrics_series *count = atomic_load_explicit(&series->by_code[status->code], memory_order_acquire);
+  if (!count) {
+    count = metrics_series_get(client->requests, (const char *const[]){method->name, rpc_code_name(status->code)});
+    atomic_store_explicit(&series->by_code[status->code], count, memory_order_release);
+  }
+  metrics_add(count, 1);
   if (is_traced(call)) {
-    metrics_observe_traced_us(duration, now_us(call) - call->started_us, &call->span.context);
+    metrics_observe_traced_us(series->duration, now_us(call) - call->started_us, &call->span.context);
   } else {
-    metrics_observe_us(duration, now_us(call) - call->started_us);
+    metrics_observe_us(series->duration, now_us(call) - call->started_us);
   }
 }
 
@@ -362,11 +400,14 @@ static void start_attempt(client_call *call) {
 
 /* --- begin of a call --- */
 
+/* Key and value live as long as the call. */
 static void add_metadata(client_call *call, const char *key, const char *value) {
-  if (!value || !*value || call->metadata_count == RPC_METADATA_MAX) return;
-  rpc_metadata *entry = &call->metadata[call->metadata_count];
-  *entry = (rpc_metadata){rpc_arena_strdup(&call->arena, key), rpc_arena_strdup(&call->arena, value)};
-  if (entry->key && entry->value) call->metadata_count++;
+  if (!key || !value || !*value || call->metadata_count == RPC_METADATA_MAX) return;
+  call->metadata[call->metadata_count++] = (rpc_metadata){key, value};
+}
+
+static const char *keep(client_call *call, const char *text) {
+  return text && *text ? rpc_arena_strdup(&call->arena, text) : NULL;
 }
 
 static void fill_metadata(client_call *call, const rpc_call_options *options) {
@@ -376,10 +417,10 @@ static void fill_metadata(client_call *call, const rpc_call_options *options) {
     strncpy(call->correlation_id, options->correlation_id, sizeof call->correlation_id - 1);
   }
   add_metadata(call, RPC_METADATA_TRACEPARENT, call->traceparent);
-  add_metadata(call, RPC_METADATA_CORRELATION_ID, options->correlation_id);
-  add_metadata(call, RPC_METADATA_IDEMPOTENCY_KEY, options->idempotency_key);
+  add_metadata(call, RPC_METADATA_CORRELATION_ID, keep(call, options->correlation_id));
+  add_metadata(call, RPC_METADATA_IDEMPOTENCY_KEY, keep(call, options->idempotency_key));
   for (size_t i = 0; i < options->metadata_count; i++) {
-    add_metadata(call, options->metadata[i].key, options->metadata[i].value);
+    add_metadata(call, keep(call, options->metadata[i].key), keep(call, options->metadata[i].value));
   }
 }
 

@@ -3,12 +3,24 @@
 
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "telemetry/utf8.h"
 
 enum { PATH_SIZE = 96 };
 
+/* Most texts are ASCII: eight bytes at a time, as far as they go. */
+static const char *skip_ascii(const char *text, size_t length) {
+  uint64_t word;
+  for (; length >= sizeof word; text += sizeof word, length -= sizeof word) {
+    memcpy(&word, text, sizeof word);
+    if (word & 0x8080808080808080u) break;
+  }
+  return text;
+}
+
 static bool is_utf8(const char *text) {
+  text = skip_ascii(text, strlen(text));
   while (*text) {
     size_t step = utf8_sequence_length(text);
     if (step == 0) return false;

@@ -282,16 +282,17 @@ static rpc_status check_metadata(const Rpc__V1__Request *request) {
 static rpc_status take_correlation_id(rpc_call *call) {
   const char *given = rpc_call_metadata(call, RPC_METADATA_CORRELATION_ID);
   if (!given || !*given) {
-    snprintf(call->correlation_id, sizeof call->correlation_id, "%016llx%016llx",
-             (unsigned long long)rpc_random_next(call->server->config.random),
-             (unsigned long long)rpc_random_next(call->server->config.random));
+    uint64_t words[2] = {rpc_random_next(call->server->config.random), rpc_random_next(call->server->config.random)};
+    uint8_t bytes[sizeof words];
+    memcpy(bytes, words, sizeof words);
+    trace_format_id(call->correlation_id, bytes, sizeof bytes); /* ended by the zero of calloc */
     return rpc_status_ok();
   }
   if (!is_printable(given, CORRELATION_ID_SIZE - 1)) {
     return rpc_status_invalid("metadata." RPC_METADATA_CORRELATION_ID, "not 1 to %d printable ASCII characters",
                               CORRELATION_ID_SIZE - 1);
   }
-  snprintf(call->correlation_id, sizeof call->correlation_id, "%s", given);
+  strcpy(call->correlation_id, given); /* fits, see above */
   return rpc_status_ok();
 }
 

@@ -41,14 +41,17 @@ static bool is_zero(const uint8_t *bytes, size_t size) {
 
 /* Reads size bytes from lower-case hexadecimal: the standard allows no other. */
 static bool parse_hex(const char *text, uint8_t *bytes, size_t size) {
-  static const char digits[] = "0123456789abcdef";
-  for (size_t i = 0; i < size; i++) {
-    const char *high = memchr(digits, text[2 * i], 16);
-    const char *low = memchr(digits, text[2 * i + 1], 16);
-    if (high == NULL || low == NULL) return false;
-    bytes[i] = (uint8_t)((high - digits) << 4 | (low - digits));
+  enum { NO_DIGIT = 16 };
+  unsigned seen = 0;
+  for (size_t i = 0; i < 2 * size; i++) {
+    const char digit = text[i];
+    const unsigned value = digit >= '0' && digit <= '9'   ? (unsigned)(digit - '0')
+                           : digit >= 'a' && digit <= 'f' ? (unsigned)(digit - 'a' + 10)
+                                                          : NO_DIGIT;
+    seen |= value;
+    bytes[i / 2] = (uint8_t)(bytes[i / 2] << 4 | value);
   }
-  return true;
+  return seen < NO_DIGIT;
 }
 
 void trace_format_id(char *text, const uint8_t *id, size_t size) {
