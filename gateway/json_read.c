@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "api.h"
+#include "gateway/json_load.h"
 #include "gateway/json_scalar.h"
 #include "gateway/json_time.h"
 
@@ -66,13 +67,17 @@ ProtobufCMessage *json_read_new(json_reader *reader, const ProtobufCMessageDescr
   return message;
 }
 
-/* Whether `given` is the name in lowerCamelCase: "orderId" for "order_id". */
+/* Whether `given` is the name in lowerCamelCase as protoc makes it: "orderId" for "order_id", "line2" for "line_2". */
 static bool is_camel_of(const char *name, const char *given, size_t length) {
   size_t at = 0;
-  for (; *name; name++, at++) {
-    char expected = *name;
-    if (*name == '_' && name[1] >= 'a' && name[1] <= 'z') expected = (char)(*++name - 'a' + 'A');
-    if (at == length || given[at] != expected) return false;
+  for (bool capital = false; *name; name++) {
+    if (*name == '_') {
+      capital = true;
+      continue;
+    }
+    char expected = capital && *name >= 'a' && *name <= 'z' ? (char)(*name - 'a' + 'A') : *name;
+    if (at == length || given[at++] != expected) return false;
+    capital = false;
   }
   return at == length;
 }
@@ -112,6 +117,10 @@ static bool read_value(json_reader *reader, const ProtobufCFieldDescriptor *fiel
                        const place *at) {
   if (field->type == PROTOBUF_C_TYPE_MESSAGE) return read_message(reader, field->descriptor, target, value, at);
   json_scalar scalar = {value, json_string_value(value), json_string_length(value)};
+  const char *digits = json_load_big_integer(value);
+  if (digits && field->type != PROTOBUF_C_TYPE_STRING && field->type != PROTOBUF_C_TYPE_BYTES) {
+    scalar = (json_scalar){NULL, digits, strlen(digits)};
+  }
   const char *error = json_scalar_read(reader->arena, field, &scalar, target);
   return error ? fail(reader, at, error) : true;
 }
@@ -209,6 +218,7 @@ static bool read_object(json_reader *reader, ProtobufCMessage *message, const js
   json_object_foreach((json_t *)object, name, value) { /* jansson's iterators are not const */
     place here = member_of(at, name);
     const ProtobufCFieldDescriptor *field = json_find_field(descriptor, name, strlen(name));
+    if (!field && reader->allow_unknown_fields) continue;
     if (!field) return fail(reader, &here, "unknown field");
     here.name = field->name;
     if (seen[field - descriptor->fields]) return fail(reader, &here, "given twice");
@@ -269,6 +279,7 @@ bool json_read_text(json_reader *reader, ProtobufCMessage *message, const char *
   for (int depth = 0; depth < JSON_DEPTH_MAX; depth++) {
     size_t name = strcspn(path, ".");
     const ProtobufCFieldDescriptor *field = json_find_field(message->descriptor, path, name);
+    if (!field && reader->allow_unknown_fields) return true;
     if (!field) return fail(reader, &here, "unknown field");
     if (path[name] == '\0') return read_leaf(reader, message, field, &(json_scalar){NULL, text, length}, &here);
     path += name + 1;

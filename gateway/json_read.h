@@ -1,6 +1,6 @@
 /* JSON into a message, driven by its descriptor: the JSON mapping of protobuf 3, names as in the .proto or in
- * lowerCamelCase. Unknown names, a name given twice, two members of one oneof and values out of range are refused, with
- * the field's path ("items[0].quantity"). Called by transcode. */
+ * lowerCamelCase. Unknown names (unless told otherwise), a name given twice, two members of one oneof and values out of
+ * range are refused, with the field's path ("items[0].quantity"). Called by transcode with what json_load has read. */
 #pragma once
 
 #include <jansson.h>
@@ -17,7 +17,8 @@ typedef struct json_reader {
   rpc_arena *arena;                                     /* where the message and all it points to is allocated */
   const ProtobufCMessageDescriptor *const *map_entries; /* messages that stand for the entries of a map */
   size_t map_entry_count;
-  rpc_status status; /* INVALID_ARGUMENT once a function has returned false */
+  bool allow_unknown_fields; /* they are passed over */
+  rpc_status status;         /* INVALID_ARGUMENT once a function has returned false */
 } json_reader;
 
 /* A reader that knows the API's maps. */

@@ -169,9 +169,18 @@ static void write_base64(json_writer *writer, const ProtobufCBinaryData *data) {
 }
 
 static void write_enum(json_writer *writer, const ProtobufCEnumDescriptor *descriptor, int value) {
-  const ProtobufCEnumValue *known = protobuf_c_enum_descriptor_get_value(descriptor, value);
-  if (known) {
-    json_write_text(writer, known->name);
+  /* values are sorted; protobuf-c's own search overflows where one of them is INT32_MAX */
+  size_t first = 0, end = descriptor->n_values;
+  while (first < end) {
+    size_t middle = first + (end - first) / 2;
+    if (descriptor->values[middle].value < value) {
+      first = middle + 1;
+    } else {
+      end = middle;
+    }
+  }
+  if (first < descriptor->n_values && descriptor->values[first].value == value) {
+    json_write_text(writer, descriptor->values[first].name);
   } else {
     json_write_integer(writer, value);
   }

@@ -7,9 +7,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "gateway/json_load.h"
 #include "gateway/json_read.h"
 
 enum { QUERY_PARAMETERS_MAX = 256 };
+
+/* The one query parameter that is no field: no name of a field has a hyphen. */
+static const char SWITCH[] = "allow-unknown-fields";
 
 /* The last `cut` bytes of jansson's text may end inside a character; statuses are cut to whole ones. */
 static rpc_status body_error(const json_error_t *error) {
@@ -24,8 +28,7 @@ static bool read_body(json_reader *reader, ProtobufCMessage *message, const char
     return false;
   }
   json_error_t error;
-  json_t *json = json_loadb(request->body, request->body_length,
-                            JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
+  json_t *json = json_load(request->body, request->body_length, &error);
   if (!json) {
     reader->status = body_error(&error);
     return false;
@@ -97,8 +100,46 @@ static bool is_singular(const ProtobufCMessageDescriptor *descriptor, const char
   return !field || field->label != PROTOBUF_C_LABEL_REPEATED;
 }
 
+/* Takes the next parameter off a query; false at its end. */
+static bool next_parameter(const transcode_request *request, size_t *at, const char **text, size_t *length) {
+  while (*at < request->query_length) {
+    *text = request->query + *at;
+    const char *ampersand = memchr(*text, '&', request->query_length - *at);
+    *length = ampersand ? (size_t)(ampersand - *text) : request->query_length - *at;
+    *at += *length + 1;
+    if (*length > 0) return true;
+  }
+  return false;
+}
+
+/* Whether the parameter is the switch, and which way: on where it has no value. */
+static bool is_switch(const char *text, size_t length, bool *on) {
+  static const struct {
+    const char *value;
+    bool on;
+  } values[] = {{"", true}, {"=true", true}, {"=false", false}};
+  const size_t name = sizeof SWITCH - 1;
+  for (size_t i = 0; i < sizeof values / sizeof *values && length >= name && memcmp(text, SWITCH, name) == 0; i++) {
+    if (length - name != strlen(values[i].value) || memcmp(text + name, values[i].value, length - name) != 0) continue;
+    *on = values[i].on;
+    return true;
+  }
+  return false;
+}
+
+/* Whether fields that the message does not have are passed over. */
+static bool allows_unknown_fields(const transcode_request *request) {
+  bool on = false;
+  const char *text;
+  size_t length, at = 0;
+  while (next_parameter(request, &at, &text, &length)) is_switch(text, length, &on);
+  return on;
+}
+
 static bool read_parameter(json_reader *reader, ProtobufCMessage *message, const route_match *match, const char *text,
                            size_t length, const char **seen, size_t *seen_count) {
+  bool on;
+  if (is_switch(text, length, &on)) return true; /* has been looked at */
   const char *equals = memchr(text, '=', length);
   size_t name_length = equals ? (size_t)(equals - text) : length;
   char *name = routes_decode(reader->arena, text, name_length, true);
@@ -128,13 +169,10 @@ static bool read_query(json_reader *reader, ProtobufCMessage *message, const rou
                        const transcode_request *request) {
   const char *seen[QUERY_PARAMETERS_MAX];
   size_t seen_count = 0;
-  if (request->query_length == 0) return true;
-  const char *at = request->query, *end = request->query + request->query_length;
-  while (at < end) {
-    const char *ampersand = memchr(at, '&', (size_t)(end - at));
-    size_t length = (size_t)((ampersand ? ampersand : end) - at);
-    if (length > 0 && !read_parameter(reader, message, match, at, length, seen, &seen_count)) return false;
-    at += length + 1;
+  const char *text;
+  size_t length, at = 0;
+  while (next_parameter(request, &at, &text, &length)) {
+    if (!read_parameter(reader, message, match, text, length, seen, &seen_count)) return false;
   }
   return true;
 }
@@ -142,6 +180,7 @@ static bool read_query(json_reader *reader, ProtobufCMessage *message, const rou
 ProtobufCMessage *transcode_read(const route_match *match, const transcode_request *request, rpc_arena *arena,
                                  rpc_status *status) {
   json_reader reader = json_reader_make(arena);
+  reader.allow_unknown_fields = allows_unknown_fields(request);
   ProtobufCMessage *message = json_read_new(&reader, match->route->method->input);
   bool ok = message && read_body(&reader, message, match->route->api->body, request) &&
             read_path(&reader, message, match) && read_query(&reader, message, match, request);

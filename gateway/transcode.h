@@ -17,7 +17,8 @@ typedef struct transcode_request {
   size_t body_length;
 } transcode_request;
 
-/* The message, in the arena. NULL with INVALID_ARGUMENT, naming the field or "body", in *status. */
+/* The message, in the arena. A name in body or query that is no field is refused, or passed over where the query has
+ * "allow-unknown-fields", alone or "=true". NULL with INVALID_ARGUMENT, naming the field or "body", in *status. */
 ProtobufCMessage *transcode_read(const route_match *match, const transcode_request *request, rpc_arena *arena,
                                  rpc_status *status);
 

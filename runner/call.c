@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "gateway/json_load.h"
 #include "gateway/json_read.h"
 #include "gateway/json_write.h"
 #include "rpc/arena.h"
@@ -80,8 +81,13 @@ static void take_answer(rpc_any_fn done, void *arg, const rpc_status *status, co
 /* --- the request --- */
 
 static json_t *load_json(const char *text, json_error_t *error) {
-  const size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY;
-  return strcmp(text, "-") == 0 ? json_loadf(stdin, flags, error) : json_loads(text, flags, error);
+  if (strcmp(text, "-") != 0) return json_load(text, strlen(text), error);
+  char *input = NULL;
+  size_t capacity = 0;
+  ssize_t length = getdelim(&input, &capacity, '\0', stdin); /* JSON has no NUL: all there is */
+  json_t *json = json_load(input, length > 0 ? (size_t)length : 0, error);
+  free(input);
+  return json;
 }
 
 /* NULL with INVALID_ARGUMENT as the status. */

@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "gateway/json_load.h"
 #include "gateway/json_read.h"
 #include "gateway/json_write.h"
 #include "load.h"
@@ -14,7 +15,7 @@ enum { TEXT_MAX = 1 << 20, ARENA_LIMIT = 16 << 20, CALLS_AT_ONCE = 64 };
 
 static json_t *parse(const char *text, size_t length) {
   json_error_t error;
-  json_t *json = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
+  json_t *json = json_load(text, length, &error);
   if (json) return json;
   fprintf(stderr, "transcode: line %d: %s\n", error.line, error.text);
   exit(1);

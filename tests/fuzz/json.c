@@ -4,6 +4,7 @@
 #include <jansson.h>
 
 #include "fuzz.h"
+#include "gateway/json_load.h"
 #include "gateway/json_read.h"
 #include "gateway/json_write.h"
 #include "gateway/transcode.h"
@@ -50,9 +51,10 @@ static ProtobufCMessage *read_as_gateway(const ProtobufCMessageDescriptor *type,
 
 /* The same for the message whose maps are not the API's. */
 static ProtobufCMessage *read_types(const char *body, size_t size, rpc_arena *arena) {
-  json_t *json = json_loadb(body, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
+  json_error_t error;
+  json_t *json = json_load(body, size, &error);
   if (!json) return NULL;
-  json_reader reader = {arena, types_map_entries, TYPES_MAP_ENTRIES, rpc_status_ok()};
+  json_reader reader = {.arena = arena, .map_entries = types_map_entries, .map_entry_count = TYPES_MAP_ENTRIES};
   ProtobufCMessage *message = json_read_new(&reader, &types_descriptor);
   bool ok = message && json_read_object(&reader, message, json);
   json_decref(json);

@@ -99,6 +99,25 @@ static void fields_come_from_path_query_and_body(void **state) {
   rpc_arena_free(&f->arena);
 }
 
+static void a_switch_passes_over_unknown_fields(void **state) {
+  fixture *f = *state;
+  static const struct {
+    const char *request, *body;
+  } rows[] = {
+      {"POST /types?allow-unknown-fields", "{\"nope\":{\"deep\":[1]},\"an_int32\":5,\"child\":{\"nope\":1}}"},
+      {"POST /types?allow-unknown-fields=true", "{\"an_int32\":5,\"nope\":null,\"child\":{}}"},
+      {"GET /types?an_int32=5&nope=1&child.nope=2&child.an_int32=0&a.b.c=3&allow-unknown-fields", ""},
+      {"PUT /types/x?nope=1&allow-unknown-fields=true&an_int32=5", "{\"nope\":1}"},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    const types *message = read_request(f, rows[i].request, rows[i].body);
+    if (!message) fail_msg("%s: %s", rows[i].request, f->status.message);
+    assert_int_equal(message->an_int32, 5);
+    assert_non_null(message->child);
+    rpc_arena_free(&f->arena);
+  }
+}
+
 static void requests_that_are_refused_name_the_field(void **state) {
   fixture *f = *state;
   static const struct {
@@ -114,13 +133,20 @@ static void requests_that_are_refused_name_the_field(void **state) {
       {"POST /types", "{\"an_int32\":1,\"an_int32\":2}", "body", "duplicate"},
       {"POST /types", "{\"a_string\":\"\\u0000\"}", "a_string", "U+0000"},
       {"POST /types", "{\"a\\u0000b\":1}", "body", "NUL"},
-      {"POST /types", "{\"an_int32\":99999999999999999999}", "body", "integer"},
+      {"POST /types", "{\"an_int32\":99999999999999999999}", "an_int32", "integer"},
       {"POST /types", "{\"a_double\":1e999}", "body", "overflow"},
       {"POST /types", "{\"a_double\":NaN}", "body", "not valid JSON"},
       {"POST /types?an_int32=1", "{}", "an_int32", "no query parameters"},
       {"POST /types/T1", "{\"a_string\":\"T2\"}", "a_string", "differ"},
       {"GET /types", "{}", "body", "no body"},
       {"GET /types?nope=1", "", "nope", "unknown field"},
+      {"GET /types?child.nope=1", "", "child.nope", "unknown field"},
+      {"GET /types?many_an_int32=1&many_an_int32=x", "", "many_an_int32", "integer"},
+      {"GET /types?an_enum=NOPE", "", "an_enum", "enum"},
+      {"GET /types?allow-unknown-fields=yes", "", "allow-unknown-fields", "unknown field"},
+      {"GET /types?nope=1&allow-unknown-fields=false", "", "nope", "unknown field"},
+      {"POST /types?allow-unknown-fields", "{\"child\":{\"an_int32\":\"x\"}}", "child.an_int32", "integer"},
+      {"POST /types?nope=1&allow-unknown-fields", "{}", "nope", "no query parameters"},
       {"GET /types?an_int32=x", "", "an_int32", "integer"},
       {"GET /types?an_int32", "", "an_int32", "integer"},
       {"GET /types?an_int32=1&an_int32=1", "", "an_int32", "given twice"},
@@ -270,6 +296,7 @@ static void a_problem_has_the_members_of_rfc_9457_and_the_facts(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(fields_come_from_path_query_and_body),
+      cmocka_unit_test(a_switch_passes_over_unknown_fields),
       cmocka_unit_test(requests_that_are_refused_name_the_field),
       cmocka_unit_test(json_nested_past_all_bounds_is_an_error_not_a_crash),
       cmocka_unit_test(a_query_of_too_many_parameters_is_refused),

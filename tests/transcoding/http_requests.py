@@ -1,0 +1,125 @@
+"""HTTP requests made of random messages by the rules of google.api.http, through each binding of types.proto: path
+variables, body, and all the rest as query parameters. What the gateway makes of one must be the message."""
+import base64
+import math
+import re
+import urllib.parse
+
+from google.protobuf.descriptor import FieldDescriptor as Field
+
+import messages
+
+BINDINGS = [  # as in types.proto
+    ("GET", "/types/{a_string}", ""),
+    ("POST", "/types", "*"),
+    ("POST", "/types/{a_string}/{an_int64}/{a_bool}", "*"),
+    ("PUT", "/types/{a_string}", "inner"),
+    ("PATCH", "/types/{color}/numbers", "many_double"),
+    ("PUT", "/names/{a_fixed32}", "by_string"),
+    ("PUT", "/times", "at"),
+    ("DELETE", "/types/{color}/{a_uint64}", ""),
+]
+
+
+def word(field, value, rng):
+    """A scalar as a path segment or query parameter."""
+    if field.type == Field.TYPE_BOOL:
+        return str(value).lower()
+    if field.type == Field.TYPE_BYTES:
+        return base64.b64encode(value).decode()
+    if field.type == Field.TYPE_ENUM:
+        known = field.enum_type.values_by_number.get(value)
+        return known.name if known and rng.random() < 0.5 else str(value)
+    if field.type in (Field.TYPE_DOUBLE, Field.TYPE_FLOAT) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if field.message_type:
+        return messages.spell_time(value, rng)
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def fits_in_query(field):
+    if messages.is_map(field):
+        return False
+    if field.message_type and field.message_type.full_name in messages.TIMES:
+        return True
+    return not (field.message_type and field.label == Field.LABEL_REPEATED)
+
+
+def drop_unsayable(message, depth=0):
+    """Takes away what a query cannot say: maps, lists of messages, and messages that are there but empty."""
+    for field, value in message.ListFields():
+        if not fits_in_query(field) or depth > 3:
+            message.ClearField(field.name)
+        elif field.label != Field.LABEL_REPEATED and field.message_type and field.message_type.full_name not in messages.TIMES:
+            drop_unsayable(value, depth + 1)
+            if not value.ListFields():
+                message.ClearField(field.name)
+
+
+def parameters(message, skipped, rng, prefix=""):
+    """Pairs of name and value; names in either spelling."""
+    for field, value in message.ListFields():
+        if not prefix and field.name in skipped:
+            continue
+        path = prefix + rng.choice([field.name, field.json_name])
+        if field.message_type and field.message_type.full_name not in messages.TIMES:
+            yield from parameters(value, skipped, rng, path + ".")
+        else:
+            for one in value if field.label == Field.LABEL_REPEATED else [value]:
+                yield path, word(field, one, rng)
+
+
+def quote(text, rng):
+    return urllib.parse.quote(text, safe=rng.choice(["", "~-._"]))
+
+
+def request(make, verb, path, body, rng):
+    """A message, and the request line and body that say it."""
+    message = messages.random_message(make(), rng)
+    fields = make.DESCRIPTOR.fields_by_name
+    bound = re.findall("{(.*?)}", path)
+    for name in bound:
+        value = messages.random_value(fields[name], rng)
+        setattr(message, name, "x" if value == "" else value)  # a segment is never empty
+    target = re.sub("{(.*?)}", lambda m: quote(word(fields[m[1]], getattr(message, m[1]), rng), rng), path)
+    rest = make()
+    rest.CopyFrom(message)
+    for name in bound:
+        rest.ClearField(name)
+    if body == "*":
+        return message, f"{verb} {target}", messages.spell(rest, rng)
+    content = ""
+    if body:
+        rest.ClearField(body)
+        value = getattr(message, body)
+        there = message.HasField(body) if fields[body].label != Field.LABEL_REPEATED else len(value) > 0
+        content = messages.dump(messages.spell_field(fields[body], value, rng), rng) if there else ""
+    drop_unsayable(rest)
+    pairs = list(parameters(rest, bound + [body], rng))
+    while len(pairs) > 200:  # the gateway takes 256
+        rest.Clear()
+        pairs = []
+    query = "&".join(f"{quote(name, rng)}={quote(value, rng).replace('%20', rng.choice(['%20', '+']))}"
+                     for name, value in pairs)
+    expected = make()
+    expected.CopyFrom(rest)
+    for name in bound:
+        setattr(expected, name, getattr(message, name))
+    if content:
+        kept = make()
+        kept.CopyFrom(message)
+        for field, _ in message.ListFields():
+            if field.name != body:
+                kept.ClearField(field.name)
+        expected.MergeFrom(kept)
+    return expected, f"{verb} {target}" + (f"?{query}" if query else ""), content
+
+
+def compare(driver, comparison, make, count, rng):
+    for verb, path, body in BINDINGS:
+        made = [request(make, verb, path, body, rng) for _ in range(count)]
+        answers = driver.ask(("h", line, content.encode()) for _, line, content in made)
+        for (expected, line, content), (ok, ours) in zip(made, answers):
+            comparison.check(ok and messages.canonical(make.FromString(ours)) == messages.canonical(expected),
+                             f"{verb} {path}, body {body!r}", line=line, content=content,
+                             ours=make.FromString(ours) if ok else ours, expected=expected)
