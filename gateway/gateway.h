@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "gateway/json_write.h"
 #include "gateway/routes.h"
 #include "gateway/server.h"
 
@@ -29,6 +30,7 @@ typedef struct gateway_listener {
   const gateway_backend *backend; /* NULL: all of them */
   routes *routes;
   gateway_endpoint *endpoints; /* in the order of the routes */
+  json_writer index;           /* the text of GET / */
   uint16_t port;
   int fd;                   /* listening, until the loop takes it over */
   h2o_socket_t *socket;     /* NULL before the loop and once it stops listening */

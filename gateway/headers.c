@@ -63,8 +63,10 @@ bool headers_read(const h2o_req_t *req, rpc_arena *arena, rpc_random *random, re
                   rpc_status *status) {
   *status = rpc_status_ok();
   *headers = (request_headers){.timeout_ms = 0};
-  snprintf(headers->correlation_id, sizeof headers->correlation_id, "%016llx%016llx",
-           (unsigned long long)rpc_random_next(random), (unsigned long long)rpc_random_next(random));
+  uint64_t words[2] = {rpc_random_next(random), rpc_random_next(random)};
+  uint8_t bytes[sizeof words];
+  memcpy(bytes, words, sizeof words);
+  trace_format_id(headers->correlation_id, bytes, sizeof bytes); /* ended by a zero of the initial value */
   const h2o_iovec_t *found[HEADER_COUNT] = {NULL};
   const char *values[HEADER_COUNT] = {NULL};
   collect(req, found);
@@ -74,11 +76,12 @@ bool headers_read(const h2o_req_t *req, rpc_arena *arena, rpc_random *random, re
       if (i != TRACEPARENT) return false;
       continue;
     }
-    values[i] = rpc_arena_printf(arena, "%.*s", (int)found[i]->len, found[i]->base);
-    if (!values[i]) {
+    char *value = rpc_arena_alloc(arena, found[i]->len + 1);
+    if (!value) {
       *status = rpc_status_error(RPC_RESOURCE_EXHAUSTED, "", "no memory for the headers");
       return false;
     }
+    values[i] = memcpy(value, found[i]->base, found[i]->len);
     if (i == CORRELATION_ID) memcpy(headers->correlation_id, values[i], strlen(values[i]) + 1);
   }
   *status = rpc_status_ok();

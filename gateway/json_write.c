@@ -55,7 +55,8 @@ void json_write_bytes(json_writer *writer, const char *bytes, size_t length) {
 }
 
 static void begin_value(json_writer *writer) {
-  if (writer->length > 0 && !strchr("{[:", writer->bytes[writer->length - 1])) json_write_bytes(writer, ",", 1);
+  char last = writer->length > 0 ? writer->bytes[writer->length - 1] : '[';
+  if (last != '{' && last != '[' && last != ':') json_write_bytes(writer, ",", 1);
 }
 
 void json_write_raw(json_writer *writer, const char *json, size_t length) {
@@ -110,16 +111,26 @@ void json_write_key(json_writer *writer, const char *key) {
   json_write_bytes(writer, ":", 1);
 }
 
-static void write_unsigned(json_writer *writer, bool quoted, uint64_t value) {
+/* Integers are most of the numbers written: the digits from the last to the first, without printf. */
+static void write_digits(json_writer *writer, bool quoted, bool is_negative, uint64_t value) {
   char text[32];
-  int length = snprintf(text, sizeof text, quoted ? "\"%llu\"" : "%llu", (unsigned long long)value);
-  json_write_raw(writer, text, (size_t)length);
+  char *at = text + sizeof text;
+  if (quoted) *--at = '"';
+  do {
+    *--at = (char)('0' + value % 10);
+    value /= 10;
+  } while (value > 0);
+  if (is_negative) *--at = '-';
+  if (quoted) *--at = '"';
+  json_write_raw(writer, at, (size_t)(text + sizeof text - at));
+}
+
+static void write_unsigned(json_writer *writer, bool quoted, uint64_t value) {
+  write_digits(writer, quoted, false, value);
 }
 
 static void write_signed(json_writer *writer, bool quoted, int64_t value) {
-  char text[32];
-  int length = snprintf(text, sizeof text, quoted ? "\"%lld\"" : "%lld", (long long)value);
-  json_write_raw(writer, text, (size_t)length);
+  write_digits(writer, quoted, value < 0, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
 }
 
 void json_write_integer(json_writer *writer, int64_t value) {
@@ -128,6 +139,19 @@ void json_write_integer(json_writer *writer, int64_t value) {
 
 void json_write_bool(json_writer *writer, bool value) {
   json_write_raw(writer, value ? "true" : "false", value ? 4 : 5);
+}
+
+/* Money has at most two decimals. Up to 15 digits a decimal survives the way through a double, so that the double
+ * nearest to a number of hundredths is written as those: what %.15g would give, as integers. */
+static bool write_hundredths(json_writer *writer, double value) {
+  if (!(fabs(value) < 1e12)) return false;
+  int64_t hundredths = llround(value * 100);
+  if ((double)hundredths / 100 != value || (value < 0 && hundredths > -100)) return false;
+  json_write_integer(writer, hundredths / 100);
+  unsigned rest = (unsigned)llabs(hundredths % 100);
+  char decimals[3] = {'.', (char)('0' + rest / 10), (char)('0' + rest % 10)};
+  if (rest > 0) json_write_bytes(writer, decimals, rest % 10 > 0 ? 3 : 2);
+  return true;
 }
 
 /* is_float: only a float's precision has to survive. */
@@ -140,6 +164,7 @@ static void write_real(json_writer *writer, double value, bool is_float) {
     json_write_raw(writer, "-0.0", 4);
     return;
   }
+  if (!is_float && write_hundredths(writer, value)) return;
   char text[40];
   int length = 0;
   int most = is_float ? 9 : 17;

@@ -9,6 +9,8 @@
 #include "gateway/traces.h"
 #include "openapi_json.h"
 
+enum { INDEX_MAX = 64 * 1024 };
+
 static void index_page(exchange *self);
 static void health_page(exchange *self);
 static void openapi_page(exchange *self);
@@ -54,21 +56,26 @@ bool pages_handle(exchange *self) {
   return false;
 }
 
-static void write_line(exchange *self, const char *name, const char *about) {
+static void write_line(json_writer *text, const char *name, const char *about) {
   char line[256];
   int length = snprintf(line, sizeof line, "%-42s %s\n", name, about);
-  json_write_bytes(&self->body, line, (size_t)length < sizeof line ? (size_t)length : sizeof line - 1);
+  json_write_bytes(text, line, (size_t)length < sizeof line ? (size_t)length : sizeof line - 1);
 }
 
-static void index_page(exchange *self) {
+void pages_write_index(gateway_listener *listener) {
+  listener->index = json_writer_make(INDEX_MAX);
   for (int i = 0; i < PAGES_COUNT; i++) {
     char name[64];
     snprintf(name, sizeof name, "GET %s", pages[i].path);
-    write_line(self, name, pages[i].about);
+    write_line(&listener->index, name, pages[i].about);
   }
   size_t count;
-  const route *all = routes_all(self->listener->routes, &count);
-  for (size_t i = 0; i < count; i++) write_line(self, all[i].name, all[i].method->name);
+  const route *all = routes_all(listener->routes, &count);
+  for (size_t i = 0; i < count; i++) write_line(&listener->index, all[i].name, all[i].method->name);
+}
+
+static void index_page(exchange *self) {
+  json_write_bytes(&self->body, self->listener->index.bytes, self->listener->index.length);
   exchange_reply(self, 200, "text/plain; charset=utf-8");
   exchange_send(self);
 }

@@ -6,5 +6,8 @@
 /* Prepares what is counted of them. */
 void pages_init(gateway *server);
 
+/* Writes what GET / answers on this port, once its routes are known. */
+void pages_write_index(gateway_listener *listener);
+
 /* False where the path is none of theirs: the exchange is still the caller's. */
 bool pages_handle(exchange *self);

@@ -242,6 +242,7 @@ static rpc_status add_routes(gateway *server, gateway_listener *listener) {
     gateway_endpoint_init(&listener->endpoints[i], server, backend_of(server, all[i].service), all[i].api->http_method,
                           all[i].api->path);
   }
+  pages_write_index(listener);
   return rpc_status_ok();
 }
 
@@ -320,6 +321,7 @@ static void free_listeners(gateway *server) {
   for (size_t i = 0; i < server->listener_count; i++) {
     routes_destroy(server->listeners[i].routes);
     free(server->listeners[i].endpoints);
+    json_writer_free(&server->listeners[i].index);
   }
 }
 

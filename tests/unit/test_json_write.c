@@ -385,8 +385,28 @@ static void random_messages_of_every_type_read_back_as_they_were(void **state) {
   try_random_messages(&types_descriptor, types_map_entries, TYPES_MAP_ENTRIES);
 }
 
+/* Money takes a way of its own through the writer. */
+static void hundredths_are_written_as_printf_would(void **state) {
+  (void)state;
+  rpc_random random;
+  rpc_random_init(&random, 20261125);
+  for (int i = 0; i < 20000; i++) {
+    int64_t most = 1000;
+    for (int64_t digits = rpc_random_between(&random, 0, 11); digits > 0; digits--) most *= 10;
+    double value = (double)rpc_random_between(&random, -most, most) / 100;
+    char expected[40];
+    snprintf(expected, sizeof expected, value == 0 ? "0" : "%.15g", value);
+    json_writer writer = json_writer_make(64);
+    json_write_double(&writer, value);
+    assert_int_equal(strlen(expected), writer.length);
+    assert_memory_equal(expected, writer.bytes, writer.length);
+    json_writer_free(&writer);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(hundredths_are_written_as_printf_would),
       cmocka_unit_test(doubles_are_the_shortest_text_that_reads_back),
       cmocka_unit_test(texts_are_escaped_and_always_utf8),
       cmocka_unit_test(separators_come_by_themselves),
