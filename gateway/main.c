@@ -154,6 +154,7 @@ int main(void) {
   uint32_t max_in_flight = (uint32_t)settings_integer("STORE_MAX_IN_FLIGHT", 16384, 1, 1000000);
   raise_descriptor_limit();
   process_block_signals();
+  process_set_scheduling();
   open_process(&self);
 
   rpc_status status;

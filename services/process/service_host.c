@@ -73,6 +73,7 @@ void service_host_open(service_host *host, const api_service *api) {
   host->api = api;
   host->name = api->name;
   process_block_signals();
+  process_set_scheduling();
   host->data_dir = settings_data_dir();
   choose_database(host);
   host->retention_hours = settings_integer("STORE_RETENTION_HOURS", 24, 1, 1000000);

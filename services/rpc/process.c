@@ -4,11 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
+
+#include "rpc/settings.h"
 
 static void pid_path(char path[PATH_MAX], const char *dir, const char *name) {
   snprintf(path, PATH_MAX, "%s/%s.pid", dir, name);
@@ -53,6 +56,13 @@ void process_block_signals(void) {
   stop_signals(&set);
   pthread_sigmask(SIG_BLOCK, &set, NULL);
   signal(SIGPIPE, SIG_IGN);
+}
+
+void process_set_scheduling(void) {
+  enum { NORMAL, BATCH };
+  static const char *const policies[] = {[NORMAL] = "normal", [BATCH] = "batch", NULL};
+  if (settings_choice("STORE_SCHEDULING", BATCH, policies) == NORMAL) return;
+  sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0}); /* where it is not allowed, all is as before */
 }
 
 void process_wait_for_stop(void) {

@@ -10,6 +10,12 @@ rpc_status process_claim(const char *dir, const char *name);
 /* Blocks SIGTERM and SIGINT for the threads to come and ignores SIGPIPE; before any thread is started. */
 void process_block_signals(void);
 
+/* STORE_SCHEDULING: "batch" (default) asks the kernel for SCHED_BATCH (sched(7)): a thread that wakes up does not
+ * interrupt the one that runs. NNG hands each message through several threads, and on few cores they would interrupt
+ * each other at every step; a process that has a core to itself sees no difference. "normal" leaves the policy alone.
+ * Before any thread is started. */
+void process_set_scheduling(void);
+
 /* Waits for SIGTERM or SIGINT. */
 void process_wait_for_stop(void);
 
