@@ -27,7 +27,9 @@ static bool is_message(const field_proto *field) {
 /* A segment "{name}", braces included. */
 static void check_variable(const binding *b, const char *segment, size_t length) {
   const char *name = pool_printf(b->model->pool, "%.*s", (int)length - 2, segment + 1);
-  const field_proto *field = model_field(b->method->input, name);
+  size_t index;
+  const model_type *owner = model_field_at(b->model, b->method->input, name, &index);
+  const field_proto *field = owner != NULL ? owner->message->field[index] : NULL;
   if (field == NULL) {
     REPORT(b, "%s has no field '%s'", b->method->input->full_name, name);
   } else if (is_message(field) || field->label == GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__LABEL__LABEL_REPEATED) {

@@ -21,7 +21,7 @@ enum {
 };
 
 /* Of the options in rpc/v1/options.proto. */
-enum { OPTION_HTTP = 50001, OPTION_SERVICE = 50002 };
+enum { OPTION_HTTP = 50001, OPTION_SERVICE = 50002, OPTION_EXAMPLE = 50003 };
 
 enum { PATH_MAX_LENGTH = 32 };
 
@@ -51,6 +51,20 @@ size_t model_field_index(const model_type *message, const char *name) {
 const field_proto *model_field(const model_type *message, const char *name) {
   size_t i = model_field_index(message, name);
   return i < message->message->n_field ? message->message->field[i] : NULL;
+}
+
+const model_type *model_field_at(const api_model *model, const model_type *message, const char *path, size_t *index) {
+  for (;;) {
+    size_t length = strcspn(path, ".");
+    *index = model_field_index(message, pool_printf(model->pool, "%.*s", (int)length, path));
+    if (*index == message->message->n_field) return NULL;
+    if (path[length] == '\0') return message;
+    const field_proto *field = message->message->field[*index];
+    message = field->type_name != NULL ? model_find(model, field->type_name) : NULL;
+    if (message == NULL || message->message == NULL) return NULL;
+    if (field->label == GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__LABEL__LABEL_REPEATED) return NULL;
+    path += length + 1;
+  }
 }
 
 const char *model_comment(const file_proto *file, const int32_t *path, size_t length) {
@@ -104,33 +118,10 @@ static void add_enum(api_model *model, const scope *in, const enum_proto *proto,
   add_type(model, in, proto->name, kind, index)->enumeration = proto;
 }
 
-static void add_message(api_model *model, const scope *in, const message_proto *proto, int32_t kind, size_t index) {
-  if (in->path_length + 2 > PATH_MAX_LENGTH) {
-    model_report(model, in->file, in->name, "messages are nested too deeply");
-    return;
-  }
-  model_type *type = add_type(model, in, proto->name, kind, index);
-  type->message = proto;
-  scope inner = {in->file, type->full_name, type->path, type->path_length};
-  for (size_t i = 0; i < proto->n_enum_type; i++) add_enum(model, &inner, proto->enum_type[i], MESSAGE_ENUM, i);
-  for (size_t i = 0; i < proto->n_nested_type; i++) {
-    add_message(model, &inner, proto->nested_type[i], MESSAGE_MESSAGE, i);
-  }
-}
-
-static void add_types(api_model *model, const file_proto *file) {
-  scope outer = {.file = file, .name = file->package != NULL ? file->package : ""};
-  for (size_t i = 0; i < file->n_enum_type; i++) add_enum(model, &outer, file->enum_type[i], FILE_ENUM, i);
-  for (size_t i = 0; i < file->n_message_type; i++) {
-    add_message(model, &outer, file->message_type[i], FILE_MESSAGE, i);
-  }
-}
-
-/* Our options are extensions, which protobuf-c keeps as unknown fields: each a length, then the option's message.
- * An option set in several statements arrives in as many fields; their bytes joined are the merged message. NULL where
- * the option is not set or not readable. */
-static void *read_option(api_model *model, const ProtobufCMessage *options, uint32_t number,
-                         const ProtobufCMessageDescriptor *type) {
+/* Our options are extensions, which protobuf-c keeps as unknown fields: each a length, then the option's bytes, which
+ * are returned with a NUL behind them. An option set in several statements arrives in as many fields; their bytes
+ * joined are the merged message. NULL where the option is not set. */
+static uint8_t *read_option_bytes(api_model *model, const ProtobufCMessage *options, uint32_t number, size_t *size) {
   if (options == NULL) return NULL;
   size_t capacity = 0;
   for (unsigned i = 0; i < options->n_unknown_fields; i++) capacity += options->unknown_fields[i].len;
@@ -147,7 +138,42 @@ static void *read_option(api_model *model, const ProtobufCMessage *options, uint
     length += field->len - prefix - 1;
     found = true;
   }
-  return found ? protobuf_c_message_unpack(type, &model->pool->allocator, length, joined) : NULL;
+  *size = length;
+  return found ? joined : NULL;
+}
+
+/* NULL where the option is not set or not readable. */
+static void *read_option(api_model *model, const ProtobufCMessage *options, uint32_t number,
+                         const ProtobufCMessageDescriptor *type) {
+  size_t size;
+  const uint8_t *bytes = read_option_bytes(model, options, number, &size);
+  return bytes != NULL ? protobuf_c_message_unpack(type, &model->pool->allocator, size, bytes) : NULL;
+}
+
+static void add_message(api_model *model, const scope *in, const message_proto *proto, int32_t kind, size_t index) {
+  if (in->path_length + 2 > PATH_MAX_LENGTH) {
+    model_report(model, in->file, in->name, "messages are nested too deeply");
+    return;
+  }
+  model_type *type = add_type(model, in, proto->name, kind, index);
+  type->message = proto;
+  size_t size;
+  if (proto->options != NULL) {
+    type->example = (const char *)read_option_bytes(model, &proto->options->base, OPTION_EXAMPLE, &size);
+  }
+  scope inner = {in->file, type->full_name, type->path, type->path_length};
+  for (size_t i = 0; i < proto->n_enum_type; i++) add_enum(model, &inner, proto->enum_type[i], MESSAGE_ENUM, i);
+  for (size_t i = 0; i < proto->n_nested_type; i++) {
+    add_message(model, &inner, proto->nested_type[i], MESSAGE_MESSAGE, i);
+  }
+}
+
+static void add_types(api_model *model, const file_proto *file) {
+  scope outer = {.file = file, .name = file->package != NULL ? file->package : ""};
+  for (size_t i = 0; i < file->n_enum_type; i++) add_enum(model, &outer, file->enum_type[i], FILE_ENUM, i);
+  for (size_t i = 0; i < file->n_message_type; i++) {
+    add_message(model, &outer, file->message_type[i], FILE_MESSAGE, i);
+  }
 }
 
 static void read_method(api_model *model, const model_service *service, model_method *method,
@@ -247,5 +273,6 @@ void model_read(api_model *model, memory_pool *pool, const Google__Protobuf__Com
     const file_proto *file = request->proto_file[i];
     for (size_t j = 0; is_to_generate(model, file) && j < file->n_service; j++) read_service(model, file, j);
   }
+  examples_check(model);
   if (model->error[0] == '\0') bindings_check_conflicts(model);
 }

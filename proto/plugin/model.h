@@ -24,6 +24,7 @@ typedef struct model_type {
   const enum_proto *enumeration;
   const int32_t *path; /* where source_code_info keeps its comments */
   size_t path_length;
+  const char *example; /* JSON that fits the message; NULL where there is none */
   struct model_type *next;
 } model_type;
 
@@ -80,6 +81,10 @@ const field_proto *model_field(const model_type *message, const char *name);
 /* Its index; the number of fields where there is none. */
 size_t model_field_index(const model_type *message, const char *name);
 
+/* Where a path of names leads ("item.id"): the message that has the field and its index there. NULL where there is no
+ * such field, or a message on the way is repeated. */
+const model_type *model_field_at(const api_model *model, const model_type *message, const char *path, size_t *index);
+
 /* The comment before what path leads to; "" where there is none. */
 const char *model_comment(const file_proto *file, const int32_t *path, size_t length);
 
@@ -88,6 +93,9 @@ const char *model_member_comment(const model_type *type, size_t index);
 
 /* True for the entry message that protoc makes of a map field. */
 bool model_is_map_entry(const model_type *type);
+
+/* Reports the examples of messages that are no JSON or have fields that the message has not. (examples.c) */
+void examples_check(api_model *model);
 
 /* Reads the REST bindings of a method and checks them against its request message. (bindings.c) */
 void bindings_read(api_model *model, const file_proto *file, model_method *method, const Rpc__V1__HttpRule *rule);

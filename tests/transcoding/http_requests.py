@@ -17,6 +17,7 @@ BINDINGS = [  # as in types.proto
     ("PATCH", "/types/{color}/numbers", "many_double"),
     ("PUT", "/names/{a_fixed32}", "by_string"),
     ("PUT", "/times", "at"),
+    ("GET", "/inner/{inner.name}/{inner.real}", ""),
     ("DELETE", "/types/{color}/{a_uint64}", ""),
 ]
 
@@ -56,14 +57,14 @@ def drop_unsayable(message, depth=0):
                 message.ClearField(field.name)
 
 
-def parameters(message, skipped, rng, prefix=""):
+def parameters(message, skipped, rng, prefix="", spelled=""):
     """Pairs of name and value; names in either spelling."""
     for field, value in message.ListFields():
-        if not prefix and field.name in skipped:
+        if prefix + field.name in skipped:
             continue
-        path = prefix + rng.choice([field.name, field.json_name])
+        path = spelled + rng.choice([field.name, field.json_name])
         if field.message_type and field.message_type.full_name not in messages.TIMES:
-            yield from parameters(value, skipped, rng, path + ".")
+            yield from parameters(value, skipped, rng, f"{prefix}{field.name}.", path + ".")
         else:
             for one in value if field.label == Field.LABEL_REPEATED else [value]:
                 yield path, word(field, one, rng)
@@ -73,46 +74,59 @@ def quote(text, rng):
     return urllib.parse.quote(text, safe=rng.choice(["", "~-._"]))
 
 
+def owner(message, path):
+    """The message in which the last name of a path is a field, and that field."""
+    *outer, name = path.split(".")
+    for step in outer:
+        message = getattr(message, step)
+    return message, message.DESCRIPTOR.fields_by_name[name]
+
+
+def bind(message, path, rng):
+    """Gives a path variable its value, which is a segment and so never empty; returns it as one."""
+    inner, field = owner(message, path)
+    value = messages.random_value(field, rng)
+    setattr(inner, field.name, "x" if value == "" else value)
+    return quote(word(field, getattr(inner, field.name), rng), rng)
+
+
+def parts(message, bound, body, rng):
+    """The query and the body that say what the path does not; drops from the message what they cannot say."""
+    if body == "*":
+        rest = type(message)()
+        rest.CopyFrom(message)
+        for name in bound:
+            owner(rest, name)[0].ClearField(name)
+        return "", messages.spell(rest, rng)
+    content = ""
+    kept = type(message)()
+    if body and body in (field.name for field, _ in message.ListFields()):
+        inner, field = owner(message, body)
+        content = messages.dump(messages.spell_field(field, getattr(inner, body), rng), rng)
+        kept.CopyFrom(message)
+        for other, _ in message.ListFields():
+            if other.name != body:
+                kept.ClearField(other.name)
+    if body:
+        message.ClearField(body)
+    drop_unsayable(message)
+    pairs = list(parameters(message, bound + [body], rng))
+    if len(pairs) > 250:  # the gateway takes 256
+        for field, _ in message.ListFields():
+            if field.name not in (name.split(".")[0] for name in bound):
+                message.ClearField(field.name)
+        pairs = list(parameters(message, bound + [body], rng))
+    message.MergeFrom(kept)
+    return "&".join(f"{quote(name, rng)}={quote(value, rng).replace('%20', rng.choice(['%20', '+']))}"
+                    for name, value in pairs), content
+
+
 def request(make, verb, path, body, rng):
     """A message, and the request line and body that say it."""
     message = messages.random_message(make(), rng)
-    fields = make.DESCRIPTOR.fields_by_name
-    bound = re.findall("{(.*?)}", path)
-    for name in bound:
-        value = messages.random_value(fields[name], rng)
-        setattr(message, name, "x" if value == "" else value)  # a segment is never empty
-    target = re.sub("{(.*?)}", lambda m: quote(word(fields[m[1]], getattr(message, m[1]), rng), rng), path)
-    rest = make()
-    rest.CopyFrom(message)
-    for name in bound:
-        rest.ClearField(name)
-    if body == "*":
-        return message, f"{verb} {target}", messages.spell(rest, rng)
-    content = ""
-    if body:
-        rest.ClearField(body)
-        value = getattr(message, body)
-        there = message.HasField(body) if fields[body].label != Field.LABEL_REPEATED else len(value) > 0
-        content = messages.dump(messages.spell_field(fields[body], value, rng), rng) if there else ""
-    drop_unsayable(rest)
-    pairs = list(parameters(rest, bound + [body], rng))
-    while len(pairs) > 200:  # the gateway takes 256
-        rest.Clear()
-        pairs = []
-    query = "&".join(f"{quote(name, rng)}={quote(value, rng).replace('%20', rng.choice(['%20', '+']))}"
-                     for name, value in pairs)
-    expected = make()
-    expected.CopyFrom(rest)
-    for name in bound:
-        setattr(expected, name, getattr(message, name))
-    if content:
-        kept = make()
-        kept.CopyFrom(message)
-        for field, _ in message.ListFields():
-            if field.name != body:
-                kept.ClearField(field.name)
-        expected.MergeFrom(kept)
-    return expected, f"{verb} {target}" + (f"?{query}" if query else ""), content
+    target = re.sub("{(.*?)}", lambda variable: bind(message, variable[1], rng), path)
+    query, content = parts(message, re.findall("{(.*?)}", path), body, rng)
+    return message, f"{verb} {target}" + (f"?{query}" if query else ""), content
 
 
 def compare(driver, comparison, make, count, rng):

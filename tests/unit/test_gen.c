@@ -75,6 +75,13 @@ static void mistakes_are_reported_by_file_method_and_path(void **state) {
       {SERVICE(METHOD("Get", "get: \"a\"")), "t.v1.S.Get: GET a: a path begins with '/'"},
       {SERVICE(METHOD("Get", "get: \"/a?b=1\"")), "t.v1.S.Get: GET /a?b=1: a path holds no"},
       {SERVICE(METHOD("Get", "get: \"/{id}/{id}\"")), "t.v1.S.Get: GET /{id}/{id}: field 'id' is bound twice"},
+      {SERVICE(METHOD("Get", "get: \"/{part.no}\"")), "t.v1.S.Get: GET /{part.no}: t.v1.In has no field 'part.no'"},
+      {SERVICE(METHOD("Get", "get: \"/{n.no}\"")), "t.v1.S.Get: GET /{n.no}: t.v1.In has no field 'n.no'"},
+      {"message M { option (rpc.v1.example) = '{'; }\n" SERVICE(METHOD("Get", "get: \"/a\"")),
+       "t.proto: t.v1.M: example: no JSON object"},
+      {"message M { option (rpc.v1.example) = '{\"in\":[{\"no\":1}]}'; repeated In in = 1; }\n" SERVICE(
+           METHOD("Get", "get: \"/a\"")),
+       "t.proto: t.v1.M: example: t.v1.In has no field 'no'"},
       {SERVICE(METHOD("Get", "get: \"/{part}\"")), "t.v1.S.Get: GET /{part}: field 'part' does not fit in a path"},
       {SERVICE(METHOD("Get", "get: \"/{n}\"")), "t.v1.S.Get: GET /{n}: field 'n' does not fit in a path"},
       {SERVICE(METHOD("Get", "get: \"/a\" body: \"*\"")), "t.v1.S.Get: GET /a: GET has no body"},
@@ -264,6 +271,23 @@ static void openapi_describes_every_route(void **state) {
   json_decref(root);
 }
 
+static void openapi_spreads_messages_over_path_and_query(void **state) {
+  (void)state;
+  assert_int_equal(generate(SERVICE(METHOD("A", "get: \"/a/{part.name}\"") METHOD("B", "get: \"/b\""))), 0);
+  char path[sizeof folder + 16];
+  snprintf(path, sizeof path, "%s/openapi.json", folder);
+  json_t *root = json_load_file(path, 0, NULL);
+  const char *names[5], *in;
+  int ok = json_unpack(root, "{s:{s:{s:{s:[{s:s, s:s}, {s:s}]}}, s:{s:{s:[{s:s}, {s:s}, {s:s}]}}}}", "paths",
+                       "/a/{part.name}", "get", "parameters", "name", &names[0], "in", &in, "name", &names[1], "/b",
+                       "get", "parameters", "name", &names[2], "name", &names[3], "name", &names[4]);
+  assert_int_equal(ok, 0);
+  assert_string_equal(in, "path");
+  static const char *const expected[] = {"part.name", "id", "id", "part.name", "n"};
+  for (size_t i = 0; i < 5; i++) assert_string_equal(names[i], expected[i]);
+  json_decref(root);
+}
+
 static void openapi_tells_path_query_and_body_apart(void **state) {
   (void)state;
   assert_int_equal(generate(SERVICE(METHOD("A", "post: \"/a/{id}\" body: \"part\""))), 0);
@@ -294,6 +318,7 @@ int main(void) {
       cmocka_unit_test(map_entries_are_exactly_the_entry_messages),
       cmocka_unit_test(descriptor_set_holds_each_file_after_its_imports_with_its_options),
       cmocka_unit_test(openapi_describes_every_route),
+      cmocka_unit_test(openapi_spreads_messages_over_path_and_query),
       cmocka_unit_test(openapi_tells_path_query_and_body_apart),
   };
   return cmocka_run_group_tests_name("gen", tests, make_folder, remove_folder);

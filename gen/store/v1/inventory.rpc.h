@@ -9,16 +9,19 @@
 
 /* Keeps the stock. A reservation holds stock for a while; confirming it sells, releasing it gives back. */
 typedef struct store_v1_inventory_service_handlers {
-  /* All items or none. */
+  /* Holds all items or none, for ten minutes unless told otherwise. */
   void (*reserve_inventory)(void *self, rpc_call *call, const Store__V1__ReserveInventoryRequest *request);
-  /* Confirming a confirmed reservation answers the same. */
+  /* Sells what is held. Confirming a confirmed reservation answers the same. */
   void (*confirm_reservation)(void *self, rpc_call *call, const Store__V1__ConfirmReservationRequest *request);
-  /* Releasing a released or expired reservation answers the same. */
+  /* Gives back what is held. Releasing a released or expired reservation answers the same. */
   void (*release_reservation)(void *self, rpc_call *call, const Store__V1__ReleaseReservationRequest *request);
   /* Newest first. */
   void (*list_reservations)(void *self, rpc_call *call, const Store__V1__ListReservationsRequest *request);
+  /* One product with its stock. */
   void (*get_product)(void *self, rpc_call *call, const Store__V1__GetProductRequest *request);
+  /* The catalogue, by product_id. */
   void (*list_products)(void *self, rpc_call *call, const Store__V1__ListProductsRequest *request);
+  /* Puts units on the shelf. Not idempotent without a key: asking twice puts twice. */
   void (*restock_product)(void *self, rpc_call *call, const Store__V1__RestockProductRequest *request);
 } store_v1_inventory_service_handlers;
 

@@ -12,6 +12,7 @@ typedef struct store_v1_order_service_handlers {
   /* Places an order and answers when it is confirmed. A failed order is an error whose details carry the
    * order_id; the order is kept and can be read with its reason. */
   void (*create_order)(void *self, rpc_call *call, const Store__V1__CreateOrderRequest *request);
+  /* With its status and the history of its states. */
   void (*get_order)(void *self, rpc_call *call, const Store__V1__GetOrderRequest *request);
   /* Newest first. */
   void (*list_orders)(void *self, rpc_call *call, const Store__V1__ListOrdersRequest *request);

@@ -12,6 +12,7 @@ typedef struct store_v1_payment_service_handlers {
   /* A declined charge is an error (PAYMENT_DECLINED, FRAUD_SUSPECTED, INSUFFICIENT_FUNDS) whose details
    * carry the payment_id; the payment is kept with status "declined". */
   void (*process_payment)(void *self, rpc_call *call, const Store__V1__ProcessPaymentRequest *request);
+  /* Declined ones too. */
   void (*get_payment)(void *self, rpc_call *call, const Store__V1__GetPaymentRequest *request);
   /* Newest first. */
   void (*list_payments)(void *self, rpc_call *call, const Store__V1__ListPaymentsRequest *request);
