@@ -9,13 +9,17 @@
 const char *const inventory_store_migrations[] = {
     "CREATE TABLE products (product_id TEXT PRIMARY KEY, name TEXT NOT NULL, price_cents BIGINT NOT NULL,"
     "  total_stock BIGINT NOT NULL, reserved BIGINT NOT NULL, sold BIGINT NOT NULL, received BIGINT NOT NULL,"
-    "  CHECK (reserved >= 0 AND reserved <= total_stock AND sold >= 0 AND total_stock = received - sold));"
+    "  CHECK (reserved >= 0 AND reserved <= total_stock AND sold >= 0 AND total_stock = received - "
+    "sold))" STORAGE_BY_KEY
+    ";"
     "CREATE TABLE reservations (reservation_id TEXT PRIMARY KEY, order_id TEXT NOT NULL, status TEXT NOT NULL,"
-    "  created_ms BIGINT NOT NULL, expires_ms BIGINT NOT NULL, correlation_id TEXT NOT NULL);"
+    "  created_ms BIGINT NOT NULL, expires_ms BIGINT NOT NULL, correlation_id TEXT NOT NULL)" STORAGE_BY_KEY
+    ";"
     "CREATE INDEX reservations_lease ON reservations (expires_ms) WHERE status = 'held';"
     "CREATE INDEX reservations_status ON reservations (status, reservation_id);"
     "CREATE TABLE reservation_items (reservation_id TEXT NOT NULL, line BIGINT NOT NULL, product_id TEXT NOT NULL,"
-    "  quantity BIGINT NOT NULL, price_cents BIGINT NOT NULL, PRIMARY KEY (reservation_id, line));"
+    "  quantity BIGINT NOT NULL, price_cents BIGINT NOT NULL, PRIMARY KEY (reservation_id, line))" STORAGE_BY_KEY
+    ";"
     "INSERT INTO products (product_id, name, price_cents, total_stock, reserved, sold, received) VALUES"
     "  ('LAPTOP-001', 'Laptop', 99999, 50, 0, 0, 50), ('PHONE-002', 'Phone', 59999, 100, 0, 0, 100),"
     "  ('TABLET-003', 'Tablet', 39999, 75, 0, 0, 75), ('HEADPHONES-004', 'Headphones', 19999, 200, 0, 0, 200),"

@@ -9,24 +9,30 @@ const char *const order_store_migrations[] = {
     "  failure_code TEXT NOT NULL, failure_reason TEXT NOT NULL, failure_field TEXT NOT NULL,"
     "  failure_message TEXT NOT NULL, correlation_id TEXT NOT NULL, idempotency_key TEXT UNIQUE,"
     "  fingerprint BYTEA NOT NULL, created_ms BIGINT NOT NULL, deadline_ms BIGINT NOT NULL,"
-    "  processing_us BIGINT NOT NULL, step_count BIGINT NOT NULL);"
+    "  processing_us BIGINT NOT NULL, step_count BIGINT NOT NULL)" STORAGE_BY_KEY
+    ";"
     "CREATE INDEX orders_status ON orders (status, order_id);"
     "CREATE INDEX orders_unfinished ON orders (order_id) WHERE status NOT IN ('confirmed', 'failed');"
     "CREATE TABLE order_history (order_id TEXT NOT NULL, step BIGINT NOT NULL, status TEXT NOT NULL,"
-    "  at_ms BIGINT NOT NULL, PRIMARY KEY (order_id, step));",
+    "  at_ms BIGINT NOT NULL, PRIMARY KEY (order_id, step))" STORAGE_BY_KEY ";",
     "ALTER TABLE orders ADD COLUMN owner TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE orders ADD COLUMN lease_until_ms BIGINT NOT NULL DEFAULT 0;"
     "CREATE INDEX orders_keyed ON orders (order_id) WHERE idempotency_key IS NOT NULL;",
+    /* An order passes through its other states in a second or two: they need not be kept in order meanwhile. */
+    "DROP INDEX orders_status;"
+    "CREATE INDEX orders_final ON orders (status, order_id) WHERE status IN ('confirmed', 'failed');",
     NULL};
 
 enum {
   ORDER_INSERT,
   ORDER_UPDATE,
+  ORDER_UPDATE_PRICED,
   ORDER_IS_AT,
   ORDER_FIND,
   ORDER_FIND_BY_KEY,
   ORDER_LIST,
-  ORDER_LIST_STATUS,
+  ORDER_LIST_FINAL,
+  ORDER_LIST_UNFINISHED,
   ORDER_RENEW,
   ORDER_CLAIM,
   KEY_FORGET,
@@ -41,7 +47,16 @@ enum {
   "failure_field, failure_message, correlation_id, idempotency_key, fingerprint, created_ms, deadline_ms, " \
   "processing_us, step_count"
 
-#define UNFINISHED "status NOT IN ('confirmed', 'failed')" /* as the index has it */
+#define UNFINISHED "status NOT IN ('confirmed', 'failed')" /* as the indexes have it */
+#define FINAL "status IN ('confirmed', 'failed')"
+#define LIST_STATUS(which)                                            \
+  "SELECT " ORDER_COLUMNS " FROM orders WHERE status = $3 AND " which \
+  " AND order_id < $1 ORDER BY order_id DESC LIMIT $2"
+
+#define STEP_COLUMNS                                                                                            \
+  "status = $3, reservation_id = $4, payment_id = $5, failure_code = $6, failure_reason = $7, failure_field = " \
+  "$8, failure_message = $9, processing_us = $10, step_count = $11, lease_until_ms = $12"
+#define STILL_MINE "order_id = $1 AND status = $2 AND owner = $13"
 #define CLAIMABLE UNFINISHED " AND (lease_until_ms <= $3 OR ($4 = 1 AND owner <> $1))"
 
 const char *const order_store_statements[STATEMENT_COUNT] = {
@@ -49,17 +64,14 @@ const char *const order_store_statements[STATEMENT_COUNT] = {
                      ", owner, lease_until_ms) "
                      "VALUES ($1, $2, $3, 0, '', '', '', '', '', '', $4, $5, $6, $7, $8, 0, 1, $9, $10) "
                      "ON CONFLICT DO NOTHING",
-    [ORDER_UPDATE] =
-        "UPDATE orders SET request = $3, status = $4, total_cents = $5, reservation_id = $6, "
-        "payment_id = $7, failure_code = $8, failure_reason = $9, failure_field = $10, "
-        "failure_message = $11, processing_us = $12, step_count = $13, lease_until_ms = $15 "
-        "WHERE order_id = $1 AND status = $2 AND owner = $14",
+    [ORDER_UPDATE] = "UPDATE orders SET " STEP_COLUMNS " WHERE " STILL_MINE,
+    [ORDER_UPDATE_PRICED] = "UPDATE orders SET " STEP_COLUMNS ", total_cents = $14, request = $15 WHERE " STILL_MINE,
     [ORDER_IS_AT] = "SELECT 1 FROM orders WHERE order_id = $1 AND status = $2 AND step_count = $3 AND owner = $4",
     [ORDER_FIND] = "SELECT " ORDER_COLUMNS " FROM orders WHERE order_id = $1",
     [ORDER_FIND_BY_KEY] = "SELECT " ORDER_COLUMNS " FROM orders WHERE idempotency_key = $1",
     [ORDER_LIST] = "SELECT " ORDER_COLUMNS " FROM orders WHERE order_id < $1 ORDER BY order_id DESC LIMIT $2",
-    [ORDER_LIST_STATUS] =
-        "SELECT " ORDER_COLUMNS " FROM orders WHERE status = $3 AND order_id < $1 ORDER BY order_id DESC LIMIT $2",
+    [ORDER_LIST_FINAL] = LIST_STATUS(FINAL),
+    [ORDER_LIST_UNFINISHED] = LIST_STATUS(UNFINISHED),
     [ORDER_RENEW] = "UPDATE orders SET lease_until_ms = $2 WHERE " UNFINISHED " AND owner = $1 AND lease_until_ms < $3",
     /* The condition stands twice: who waited for another's claim looks again at what it has become. */
     [ORDER_CLAIM] =
@@ -117,23 +129,27 @@ bool order_store_update(storage_tx *tx, const order_record *order, const order_l
   const rpc_status *failure = &order->failure;
   const char *code = failure->code == RPC_OK ? "" : rpc_code_name(failure->code);
   int32_t step = order->step_count;
-  storage_begin(tx, ORDER_UPDATE);
-  storage_bind_text(tx, ORDER_UPDATE, 1, order->order_id);
-  storage_bind_text(tx, ORDER_UPDATE, 2, saga_state_name(from));
-  bind_request(tx, ORDER_UPDATE, 3, order->request);
-  storage_bind_text(tx, ORDER_UPDATE, 4, saga_state_name(order->state));
-  storage_bind_integer(tx, ORDER_UPDATE, 5, order->total_cents);
-  storage_bind_text(tx, ORDER_UPDATE, 6, order->reservation_id);
-  storage_bind_text(tx, ORDER_UPDATE, 7, order->payment_id);
-  storage_bind_text(tx, ORDER_UPDATE, 8, code);
-  storage_bind_text(tx, ORDER_UPDATE, 9, failure->reason);
-  storage_bind_text(tx, ORDER_UPDATE, 10, failure->field);
-  storage_bind_text(tx, ORDER_UPDATE, 11, failure->message);
-  storage_bind_integer(tx, ORDER_UPDATE, 12, order->processing_us);
-  storage_bind_integer(tx, ORDER_UPDATE, 13, step + 1);
-  storage_bind_text(tx, ORDER_UPDATE, 14, lease->owner);
-  storage_bind_integer(tx, ORDER_UPDATE, 15, lease->until_ms);
-  if (storage_finish(tx, ORDER_UPDATE) == 1) {
+  bool is_priced = from == SAGA_RESERVING; /* the reservation tells the prices */
+  size_t update = is_priced ? ORDER_UPDATE_PRICED : ORDER_UPDATE;
+  storage_begin(tx, update);
+  storage_bind_text(tx, update, 1, order->order_id);
+  storage_bind_text(tx, update, 2, saga_state_name(from));
+  storage_bind_text(tx, update, 3, saga_state_name(order->state));
+  storage_bind_text(tx, update, 4, order->reservation_id);
+  storage_bind_text(tx, update, 5, order->payment_id);
+  storage_bind_text(tx, update, 6, code);
+  storage_bind_text(tx, update, 7, failure->reason);
+  storage_bind_text(tx, update, 8, failure->field);
+  storage_bind_text(tx, update, 9, failure->message);
+  storage_bind_integer(tx, update, 10, order->processing_us);
+  storage_bind_integer(tx, update, 11, step + 1);
+  storage_bind_integer(tx, update, 12, lease->until_ms);
+  storage_bind_text(tx, update, 13, lease->owner);
+  if (is_priced) {
+    storage_bind_integer(tx, update, 14, order->total_cents);
+    bind_request(tx, update, 15, order->request);
+  }
+  if (storage_finish(tx, update) == 1) {
     storage_send(tx, HISTORY_INSERT, NULL, "titi", order->order_id, (int64_t)step, saga_state_name(order->state),
                  now_ms);
     return true;
@@ -200,7 +216,9 @@ bool order_store_find_by_key(storage_tx *tx, const char *key, rpc_arena *arena, 
 size_t order_store_list(storage_tx *tx, const char *status, const char *before, rpc_arena *arena, order_record *orders,
                         size_t max) {
   const char *below = before[0] ? before : "~"; /* after every identifier */
-  size_t index = status[0] ? ORDER_LIST_STATUS : ORDER_LIST;
+  saga_state state;
+  bool is_final = saga_state_from_name(status, &state) && saga_is_final(state);
+  size_t index = !status[0] ? ORDER_LIST : is_final ? ORDER_LIST_FINAL : ORDER_LIST_UNFINISHED;
   size_t count = 0;
   bool row = storage_find(tx, index, status[0] ? "tit" : "ti", below, (int64_t)max, status);
   for (; row && count < max; row = storage_step(tx, index)) read_order(tx, index, arena, &orders[count++]);

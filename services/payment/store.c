@@ -6,7 +6,8 @@
 const char *const payment_store_migrations[] = {
     "CREATE TABLE payments (payment_id TEXT PRIMARY KEY, customer_id TEXT NOT NULL, order_id TEXT NOT NULL,"
     "  amount_cents BIGINT NOT NULL, status TEXT NOT NULL, decline_reason TEXT NOT NULL, created_ms BIGINT NOT NULL,"
-    "  refunded_ms BIGINT NOT NULL, correlation_id TEXT NOT NULL);"
+    "  refunded_ms BIGINT NOT NULL, correlation_id TEXT NOT NULL)" STORAGE_BY_KEY
+    ";"
     "CREATE INDEX payments_order ON payments (order_id, payment_id);" IDEMPOTENCY_MIGRATION,
     NULL};
 

@@ -16,7 +16,8 @@ typedef struct idempotency idempotency; /* the keys under way in this process */
  * statements at IDEMPOTENCY_FIND … from index 0. */
 #define IDEMPOTENCY_MIGRATION                                                                            \
   "CREATE TABLE idempotency_keys (method TEXT NOT NULL, key TEXT NOT NULL, fingerprint BYTEA NOT NULL, " \
-  "answer BYTEA NOT NULL, created_ms BIGINT NOT NULL, PRIMARY KEY (method, key));"                       \
+  "answer BYTEA NOT NULL, created_ms BIGINT NOT NULL, PRIMARY KEY (method, key))" STORAGE_BY_KEY         \
+  ";"                                                                                                    \
   "CREATE INDEX idempotency_keys_created ON idempotency_keys (created_ms);"
 #define IDEMPOTENCY_STATEMENTS                                                                                   \
   "SELECT fingerprint, answer FROM idempotency_keys WHERE method = $1 AND key = $2",                             \

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "storage/storage.h"
+
 void postgres_statement_init(postgres_statement *statement, size_t index, const char *text) {
   snprintf(statement->name, sizeof statement->name, "s%zu", index);
   for (const char *at = strchr(text, '$'); at; at = strchr(at + 1, '$')) {
@@ -75,6 +77,11 @@ int64_t postgres_statement_integer(const postgres_statement *statement, int colu
   return value;
 }
 
+/* How SQLite keeps a table is no matter of PostgreSQL's. */
+static void blank_out(char *script, const char *words) {
+  for (char *at = strstr(script, words); at; at = strstr(at, words)) memset(at, ' ', strlen(words));
+}
+
 char *postgres_translate(const char *script) {
   static const char type[] = " TEXT", order[] = " COLLATE \"C\"";
   size_t found = 0;
@@ -86,6 +93,7 @@ char *postgres_translate(const char *script) {
     const char *next = strstr(at, type);
     if (!next) {
       strcpy(end, at);
+      blank_out(translated, STORAGE_BY_KEY);
       return translated;
     }
     next += strlen(type);

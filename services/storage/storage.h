@@ -51,6 +51,10 @@ typedef struct storage_config {
   fault_plan *faults;        /* may be NULL */
 } storage_config;
 
+/* Ends a CREATE TABLE in a migration: SQLite then keeps its rows in the primary key's index, which is one tree less to
+ * write to, of pages less to sync, for each row. Says nothing to PostgreSQL. */
+#define STORAGE_BY_KEY " WITHOUT ROWID"
+
 /* How often this database has been written to: as long as it stays the same, so does what a read that began after it
  * was asked for has found. Grows before a write is acknowledged. False on a database that others write to as well. From
  * any thread. */
