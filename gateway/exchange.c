@@ -151,6 +151,7 @@ static void add_header(h2o_req_t *req, const char *name, const char *value) {
 
 static void add_headers(h2o_req_t *req, const exchange *self) {
   add_header(req, "content-type", self->content_type);
+  if (self->content_encoding) add_header(req, "content-encoding", self->content_encoding);
   add_header(req, "x-correlation-id", self->headers.correlation_id);
   if (self->allow[0]) add_header(req, "allow", self->allow);
   if (self->http_status == 401) add_header(req, "www-authenticate", "Bearer");

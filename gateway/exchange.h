@@ -25,6 +25,7 @@ typedef struct exchange {
   /* the answer */
   int http_status;
   const char *content_type;
+  const char *content_encoding; /* of a body that is compressed already; NULL for any other */
   char allow[ROUTE_ALLOW_SIZE]; /* of a 405 */
   json_writer body;
 } exchange;

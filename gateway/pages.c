@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gateway/docs.h"
 #include "gateway/health.h"
 #include "gateway/scrape.h"
 #include "gateway/traces.h"
@@ -24,6 +25,8 @@ static const struct {
     {"/health", health_page, "whether it serves, and what it depends on"},
     {"/metrics", scrape_metrics_page, "Prometheus text; of a service on the port for all with ?service=NAME"},
     {"/openapi.json", openapi_page, "all endpoints, as OpenAPI"},
+    {"/docs", docs_page, "the same for people"},
+    {"/docs/{file}", docs_file_page, "what that page loads"},
     {"/targets", scrape_targets_page, "every process to scrape, for Prometheus' HTTP service discovery"},
     {"/traces/{correlation_id}", traces_page, "the spans of one order, as JSON, with the critical path"},
 };
