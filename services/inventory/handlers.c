@@ -207,7 +207,8 @@ static void answer_query(inventory_service *service, rpc_call *call, const stock
   query->service = service;
   query->call = call;
   query->arena = rpc_call_arena(call);
-  query->job = (storage_job){.run = read, .done = query_done};
+  query->job.run = read;
+  query->job.done = query_done;
   storage_read(service->db, &query->job);
 }
 
@@ -247,6 +248,7 @@ static void get_product(void *self, rpc_call *call, const Store__V1__GetProductR
     answer_product(call, &product);
     return;
   }
+  query.job.is_single = true;
   answer_query(service, call, &query, validation_check_id("product_id", request->product_id), read_product);
 }
 

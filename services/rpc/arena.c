@@ -1,4 +1,5 @@
-/* A call's memory: blocks that double in size, handed out from the newest, freed all at once. */
+/* A call's memory: blocks that double in size from the second on (most calls need two small ones, and thousands may
+ * wait), handed out from the newest, freed all at once. */
 #include "rpc/arena.h"
 
 #include <stdarg.h>
@@ -41,7 +42,7 @@ void rpc_arena_free(rpc_arena *arena) {
 }
 
 static rpc_arena_block *add_block(rpc_arena *arena, size_t at_least) {
-  size_t size = arena->blocks ? arena->blocks->size * 2 : FIRST_BLOCK;
+  size_t size = arena->blocks && arena->blocks->next ? arena->blocks->size * 2 : FIRST_BLOCK;
   if (size > LARGEST_BLOCK) size = LARGEST_BLOCK;
   if (size < at_least) size = at_least;
   rpc_arena_block *block = malloc(sizeof *block + size);

@@ -72,11 +72,13 @@ rpc_status connection_migrate(storage_tx *tx, const char *const *migrations) {
   return tx->status;
 }
 
+void connection_forget_trouble(storage_tx *tx) {
+  tx->status = rpc_status_ok();
+  tx->trouble = TROUBLE_NONE;
+}
+
 rpc_status connection_run(storage_tx *tx, connection_command command) {
-  if (command != CONNECTION_COMMIT) {
-    tx->status = rpc_status_ok();
-    tx->trouble = TROUBLE_NONE;
-  }
+  if (command != CONNECTION_COMMIT) connection_forget_trouble(tx);
   if (tx->status.code == RPC_OK) tx->engine->command(tx, command);
   return tx->status;
 }
@@ -114,7 +116,10 @@ const char *storage_column_text(storage_tx *tx, size_t index, int column) {
 }
 
 void storage_copy_text(storage_tx *tx, size_t index, int column, char *text, size_t size) {
-  snprintf(text, size, "%s", storage_column_text(tx, index, column));
+  const char *value = storage_column_text(tx, index, column);
+  size_t length = strnlen(value, size - 1);
+  memcpy(text, value, length);
+  text[length] = '\0';
 }
 
 int64_t storage_column_integer(storage_tx *tx, size_t index, int column) {

@@ -85,6 +85,9 @@ void connection_close(storage_tx *tx); /* NULL is ignored */
 rpc_status connection_migrate(storage_tx *tx, const char *const *migrations);
 rpc_status connection_prepare_all(storage_tx *tx);
 
+/* As at a begin: earlier errors are over. */
+void connection_forget_trouble(storage_tx *tx);
+
 /* Begins or commits; begin forgets earlier errors. */
 rpc_status connection_run(storage_tx *tx, connection_command command);
 void connection_rollback(storage_tx *tx);

@@ -126,7 +126,10 @@ static void sqlite_end(storage_tx *tx, size_t index) {
 
 static void sqlite_rollback(storage_tx *tx) {
   sqlite3 *db = ((sqlite_connection *)tx)->db;
-  for (size_t i = 0; i < tx->config.statement_count; i++) sqlite_end(tx, i);
+  for (size_t i = 0; i < tx->config.statement_count; i++) {
+    sqlite3_stmt *statement = ((sqlite_connection *)tx)->statements[i];
+    if (statement && sqlite3_stmt_busy(statement)) sqlite_end(tx, i);
+  }
   /* Some errors, a full disk among them, have undone the transaction already. */
   if (sqlite3_get_autocommit(db)) return;
   sqlite3_stmt *statement = statement_at(tx, tx->config.statement_count + COMMAND_ROLLBACK);

@@ -190,7 +190,7 @@ static void answer_read(storage_job *job, const rpc_status *result) {
 }
 
 static void look_up(key_entry *entry) {
-  entry->job = (storage_job){.run = read_answer, .done = answer_read};
+  entry->job = (storage_job){.run = read_answer, .done = answer_read, .is_single = true};
   storage_read(entry->keys->db, &entry->job);
 }
 

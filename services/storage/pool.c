@@ -205,7 +205,11 @@ static rpc_status run_read(storage_tx *tx, storage_job *job) {
 }
 
 rpc_status job_pool_read(storage_tx *tx, storage_job *job) {
-  connection_run(tx, CONNECTION_BEGIN_READ);
+  if (job->is_single) {
+    connection_forget_trouble(tx);
+  } else {
+    connection_run(tx, CONNECTION_BEGIN_READ);
+  }
   rpc_status status = run_read(tx, job);
   connection_rollback(tx); /* ends the snapshot and any statement left open */
   return status;

@@ -96,6 +96,7 @@ struct storage_job {
    * until done. */
   const trace_context *parent;
   const char *correlation_id;
+  bool is_single;    /* a read of one statement, which is a snapshot by itself */
   bool is_upkeep;    /* nobody waits for it: crash tests do not count its commit */
   storage_job *next; /* these are private */
   int64_t queued_us;
