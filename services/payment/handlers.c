@@ -32,9 +32,9 @@ typedef struct payment_write {
   payment_record payment; /* charge: the new one; refund: its id, then what was found */
   charge_decline decline; /* charge: what the rules said */
 
-  const ProtobufCMessage *response; /* what run found: the answer where failure is RPC_OK */
-  rpc_status failure;
-  bool changed; /* refund: money went back */
+  const ProtobufCMessage *response; /* what run found: the answer where there is no refusal */
+  const rpc_status *refusal;        /* in the arena; NULL for none, so that calls that wait stay small */
+  bool changed;                     /* refund: money went back */
 } payment_write;
 
 static rpc_status out_of_memory(void) {
@@ -104,15 +104,31 @@ static void charge_new(void *arg) {
 /* Ends a run: the answer goes into the transaction, for the next call with this key. */
 static rpc_status keep_answer(payment_write *write, storage_tx *tx, const ProtobufCMessage *response) {
   write->response = response;
-  if (write->failure.code == RPC_OK && !response) return out_of_memory();
-  const rpc_status *failure = write->failure.code == RPC_OK ? NULL : &write->failure;
-  idempotency_save(write->service->keys, tx, write->call, response, failure);
+  write->refusal = NULL;
+  if (!response) return out_of_memory();
+  idempotency_save(write->service->keys, tx, write->call, response, NULL);
+  return storage_tx_status(tx);
+}
+
+static rpc_status refuse(payment_write *write, const rpc_status *refusal) {
+  rpc_status *copy = rpc_arena_alloc(rpc_call_arena(write->call), sizeof *copy);
+  if (!copy) return out_of_memory();
+  *copy = *refusal;
+  write->refusal = copy;
+  return rpc_status_ok();
+}
+
+/* The same with an answer that is a refusal. */
+static rpc_status keep_refusal(payment_write *write, storage_tx *tx, const rpc_status *refusal) {
+  rpc_status status = refuse(write, refusal);
+  if (status.code != RPC_OK) return status;
+  idempotency_save(write->service->keys, tx, write->call, NULL, write->refusal);
   return storage_tx_status(tx);
 }
 
 static void answer_write(payment_write *write, const rpc_status *status) {
-  if (status->code == RPC_OK) status = &write->failure;
-  idempotency_finish(write->service->keys, write->call, write->response, status->code == RPC_OK ? NULL : status);
+  const rpc_status *failure = status->code == RPC_OK ? write->refusal : status;
+  idempotency_finish(write->service->keys, write->call, write->response, failure);
 }
 
 static void append_audit(const payment_write *write, storage_tx *tx, const char *from, const char *detail) {
@@ -147,11 +163,10 @@ static rpc_status run_charge(storage_job *job, storage_tx *tx) {
   payment_store_insert(tx, payment, rpc_call_correlation_id(write->call));
   append_audit(write, tx, "", declined ? payment->decline_reason : payment->order_id);
   if (declined) {
-    write->failure = rpc_status_error(RPC_FAILED_PRECONDITION, write->decline.reason, "%s", write->decline.message);
-    rpc_status_set_fact(&write->failure, "payment_id", payment->payment_id);
-    return keep_answer(write, tx, NULL);
+    rpc_status refusal = rpc_status_error(RPC_FAILED_PRECONDITION, write->decline.reason, "%s", write->decline.message);
+    rpc_status_set_fact(&refusal, "payment_id", payment->payment_id);
+    return keep_refusal(write, tx, &refusal);
   }
-  write->failure = rpc_status_ok();
   int64_t elapsed_us = rpc_clock_now_us(write->service->config.clock) - rpc_call_received_us(write->call);
   Store__V1__ProcessPaymentResponse *message = charged_message(rpc_call_arena(write->call), payment, elapsed_us);
   return keep_answer(write, tx, message ? &message->base : NULL);
@@ -201,11 +216,13 @@ static rpc_status run_refund(storage_job *job, storage_tx *tx) {
   char payment_id[sizeof write->payment.payment_id];
   strcpy(payment_id, write->payment.payment_id);
   if (!payment_store_find(tx, payment_id, &write->payment)) {
-    write->failure = payment_not_found(payment_id);
-    return storage_tx_status(tx);
+    rpc_status refusal = storage_tx_status(tx);
+    if (refusal.code != RPC_OK) return refusal;
+    refusal = payment_not_found(payment_id);
+    return refuse(write, &refusal);
   }
   refund_decision decision = charge_refund(write->payment.status);
-  write->failure = decision.answer;
+  if (decision.answer.code != RPC_OK) return keep_refusal(write, tx, &decision.answer);
   write->changed = decision.changed;
   if (decision.changed) {
     payment_store_refund(tx, payment_id, write->now_ms);

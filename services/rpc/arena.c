@@ -1,5 +1,5 @@
-/* A call's memory: blocks that double in size from the second on (most calls need two small ones, and thousands may
- * wait), handed out from the newest, freed all at once. */
+/* A call's memory: blocks handed out from the newest and freed all at once. The first ones are small, since thousands
+ * of calls may wait with two or three of them; then each is as large as all before. */
 #include "rpc/arena.h"
 
 #include <stdarg.h>
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_BLOCK = 1024, LARGEST_BLOCK = 64 * 1024 };
+enum { FIRST_BLOCK = 1024, SMALL_ARENA = 4 * FIRST_BLOCK, LARGEST_BLOCK = 64 * 1024 };
 
 struct rpc_arena_block {
   rpc_arena_block *next;
@@ -30,6 +30,7 @@ void rpc_arena_init(rpc_arena *arena, size_t limit) {
   arena->allocator = (ProtobufCAllocator){allocator_alloc, allocator_free, arena};
   arena->blocks = NULL;
   arena->limit = limit;
+  arena->reserved = 0;
 }
 
 void rpc_arena_free(rpc_arena *arena) {
@@ -39,16 +40,18 @@ void rpc_arena_free(rpc_arena *arena) {
     free(block);
   }
   arena->blocks = NULL;
+  arena->reserved = 0;
 }
 
 static rpc_arena_block *add_block(rpc_arena *arena, size_t at_least) {
-  size_t size = arena->blocks && arena->blocks->next ? arena->blocks->size * 2 : FIRST_BLOCK;
+  size_t size = arena->reserved < SMALL_ARENA ? FIRST_BLOCK : arena->reserved;
   if (size > LARGEST_BLOCK) size = LARGEST_BLOCK;
   if (size < at_least) size = at_least;
   rpc_arena_block *block = malloc(sizeof *block + size);
   if (!block) return NULL;
   *block = (rpc_arena_block){.next = arena->blocks, .size = size};
   arena->blocks = block;
+  arena->reserved += size;
   return block;
 }
 

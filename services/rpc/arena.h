@@ -11,6 +11,7 @@ typedef struct rpc_arena {
   ProtobufCAllocator allocator; /* its free does nothing */
   rpc_arena_block *blocks;      /* newest first */
   size_t limit;                 /* bytes that may still be taken */
+  size_t reserved;              /* bytes of the blocks */
 } rpc_arena;
 
 /* limit: bytes in all that this arena may hand out, against messages that unpack to far more than their size. */
