@@ -191,7 +191,8 @@ reflection *reflection_create(const uint8_t *file_descriptor_set, size_t size, r
   }
   reflection_types *types = &all->types;
   rpc_arena_init(&types->arena, MEMORY_MAX);
-  bool fits = message_check_depth(&google__protobuf__file_descriptor_set__descriptor, file_descriptor_set, size);
+  bool fits =
+      message_check_bytes(&google__protobuf__file_descriptor_set__descriptor, file_descriptor_set, size).code == RPC_OK;
   const Google__Protobuf__FileDescriptorSet *set =
       fits ? google__protobuf__file_descriptor_set__unpack(&types->arena.allocator, size, file_descriptor_set) : NULL;
   bool built = set == NULL ? reflection_fail(types, "not a FileDescriptorSet", "the answer")

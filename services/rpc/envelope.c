@@ -134,9 +134,9 @@ ProtobufCMessage *envelope_unpack_payload(const ProtobufCMessageDescriptor *desc
                                           rpc_arena *arena, rpc_status *status) {
   static const uint8_t nothing[1] = {0};
   const uint8_t *bytes = payload.data ? payload.data : nothing;
-  bool fits = message_check_depth(descriptor, bytes, payload.len);
-  ProtobufCMessage *message =
-      fits ? protobuf_c_message_unpack(descriptor, &arena->allocator, payload.len, bytes) : NULL;
+  *status = message_check_bytes(descriptor, bytes, payload.len);
+  if (status->code != RPC_OK) return NULL;
+  ProtobufCMessage *message = protobuf_c_message_unpack(descriptor, &arena->allocator, payload.len, bytes);
   if (!message) {
     *status = rpc_status_error(RPC_INVALID_ARGUMENT, "MALFORMED_PAYLOAD", "payload: not a valid %s", descriptor->name);
     return NULL;

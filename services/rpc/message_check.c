@@ -1,4 +1,5 @@
-/* Walks a message by its descriptor and checks the texts in it; and its bytes, for how deep they nest. */
+/* Walks a message by its descriptor and checks the texts in it; and its bytes, for what unpacking them would not show.
+ */
 #include "rpc/message_check.h"
 
 #include <stdint.h>
@@ -48,10 +49,10 @@ static size_t write_path(const place *at, char *path, size_t size) {
   return wrote < 0 ? used : used + (size_t)wrote;
 }
 
-static rpc_status refuse(const place *at) {
+static rpc_status refuse(const place *at, const char *what) {
   char path[PATH_SIZE];
   write_path(at, path, sizeof path);
-  return rpc_status_invalid(path, "not valid UTF-8");
+  return rpc_status_invalid(path, "%s", what);
 }
 
 static bool check_message(const ProtobufCMessage *message, const place *at, rpc_status *status);
@@ -63,7 +64,7 @@ static bool check_value(const ProtobufCFieldDescriptor *field, const void *value
   }
   const char *text = *(char *const *)value;
   if (!text || is_utf8(text)) return true;
-  *status = refuse(at);
+  *status = refuse(at, "not valid UTF-8");
   return false;
 }
 
@@ -102,7 +103,7 @@ rpc_status message_check_text(const ProtobufCMessage *message) {
   return status;
 }
 
-/* --- depth --- */
+/* --- bytes --- */
 
 static bool take_varint(const uint8_t **at, const uint8_t *end, uint64_t *value) {
   *value = 0;
@@ -120,25 +121,52 @@ static bool skip(const uint8_t **at, const uint8_t *end, uint64_t size) {
   return true;
 }
 
-static bool check_depth(const ProtobufCMessageDescriptor *type, const uint8_t *at, const uint8_t *end, int depth) {
+/* A walk over the bytes of messages within messages. */
+typedef struct byte_walk {
+  const uint8_t *end; /* of the message at hand */
+  const place *at;    /* NULL: the outermost */
+  int depth;
+  rpc_status *status;
+} byte_walk;
+
+static bool check_bytes(const ProtobufCMessageDescriptor *type, const uint8_t *at, const byte_walk *walk);
+
+/* The value of a field that is a text or a message. */
+static bool check_sized(const ProtobufCFieldDescriptor *field, const uint8_t *at, size_t size, const byte_walk *walk) {
+  const place here = {walk->at, field->name, NOT_REPEATED};
+  if (field->type == PROTOBUF_C_TYPE_STRING && memchr(at, '\0', size)) {
+    *walk->status = refuse(&here, "must not contain the character U+0000");
+    return false;
+  }
+  if (field->type != PROTOBUF_C_TYPE_MESSAGE) return true;
+  const byte_walk inner = {at + size, &here, walk->depth + 1, walk->status};
+  return check_bytes(field->descriptor, at, &inner);
+}
+
+static bool check_bytes(const ProtobufCMessageDescriptor *type, const uint8_t *at, const byte_walk *walk) {
   enum { VARINT = 0, FIXED_64 = 1, SIZED = 2, FIXED_32 = 5 };
-  if (depth > MESSAGE_DEPTH_MAX) return false;
+  if (walk->depth > MESSAGE_DEPTH_MAX) {
+    *walk->status = rpc_status_error(RPC_INVALID_ARGUMENT, "MALFORMED_PAYLOAD", "messages nest too deep");
+    return false;
+  }
   uint64_t tag, value;
   bool is_sound = true;
-  while (is_sound && at < end && take_varint(&at, end, &tag)) {
+  while (is_sound && at < walk->end && take_varint(&at, walk->end, &tag)) {
     const uint8_t wire_type = tag & 7;
-    is_sound = wire_type == VARINT     ? take_varint(&at, end, &value)
-               : wire_type == SIZED    ? take_varint(&at, end, &value) && skip(&at, end, value)
-               : wire_type == FIXED_64 ? skip(&at, end, 8)
-                                       : wire_type == FIXED_32 && skip(&at, end, 4);
-    if (!is_sound || wire_type != SIZED) continue;
+    is_sound = wire_type == VARINT     ? take_varint(&at, walk->end, &value)
+               : wire_type == SIZED    ? take_varint(&at, walk->end, &value) && skip(&at, walk->end, value)
+               : wire_type == FIXED_64 ? skip(&at, walk->end, 8)
+                                       : wire_type == FIXED_32 && skip(&at, walk->end, 4);
+    if (!is_sound || wire_type != SIZED || value == 0) continue;
     const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field(type, (unsigned)(tag >> 3));
-    if (!field || field->type != PROTOBUF_C_TYPE_MESSAGE) continue;
-    if (!check_depth(field->descriptor, at - value, at, depth + 1)) return false;
+    if (field && !check_sized(field, at - value, value, walk)) return false;
   }
   return true;
 }
 
-bool message_check_depth(const ProtobufCMessageDescriptor *type, const uint8_t *bytes, size_t size) {
-  return size == 0 || check_depth(type, bytes, bytes + size, 1);
+rpc_status message_check_bytes(const ProtobufCMessageDescriptor *type, const uint8_t *bytes, size_t size) {
+  rpc_status status = rpc_status_ok();
+  const byte_walk walk = {bytes + size, NULL, 1, &status};
+  if (size > 0) check_bytes(type, bytes, &walk);
+  return status;
 }

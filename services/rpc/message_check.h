@@ -15,7 +15,7 @@ rpc_status message_check_text(const ProtobufCMessage *message);
 /* Messages within messages, as protobuf's own parsers bound them. */
 enum { MESSAGE_DEPTH_MAX = 100 };
 
-/* False where the bytes of a message nest deeper than MESSAGE_DEPTH_MAX: to be asked before a message that may contain
- * itself is unpacked, since protobuf-c recurses as deep as the bytes say. What is malformed is protobuf-c's to refuse.
- */
-bool message_check_depth(const ProtobufCMessageDescriptor *type, const uint8_t *bytes, size_t size);
+/* INVALID_ARGUMENT where the bytes of a message nest deeper than MESSAGE_DEPTH_MAX, since protobuf-c recurses as deep
+ * as they say, or where a text has the character U+0000, at which protobuf-c's texts would end: with its path, less the
+ * indices of lists. To be asked before the message is unpacked; what else is malformed is protobuf-c's to refuse. */
+rpc_status message_check_bytes(const ProtobufCMessageDescriptor *type, const uint8_t *bytes, size_t size);

@@ -325,11 +325,13 @@ static rpc_status read_envelope(rpc_call *call, nng_msg *message) {
     return rpc_status_error(RPC_RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE", "the request has %zu bytes, %zu are allowed",
                             nng_msg_len(message), server->config.max_message_size);
   }
+  rpc_status status = message_check_bytes(&rpc__v1__request__descriptor, nng_msg_body(message), nng_msg_len(message));
+  if (status.code != RPC_OK) return status;
   call->envelope = envelope_unpack_request(message, &call->arena);
   if (!call->envelope) {
     return rpc_status_error(RPC_INVALID_ARGUMENT, "MALFORMED_ENVELOPE", "the message is not an rpc.v1.Request");
   }
-  rpc_status status = message_check_text(&call->envelope->base);
+  status = message_check_text(&call->envelope->base);
   if (status.code == RPC_OK) status = check_metadata(call->envelope);
   if (status.code == RPC_OK) status = take_correlation_id(call);
   if (status.code != RPC_OK) return status;
