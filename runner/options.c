@@ -21,7 +21,7 @@ static const struct {
     {"scenarios", "list the scenarios that are built in; with a name: print that one, to start one's own from"},
     {"compare", "say what changed between two reports (A.json B.json), chance apart; 3: something got worse"},
     {"verify", "check that orders, payments, reservations and stock add up; 1: they do not, 2: unreadable"},
-    {"health", "exit with 0 when the services at these addresses (default: all) are SERVING, else with 1"},
+    {"health", "a line of JSON for each service (default: all); exit 0: SERVING, 1: NOT_SERVING, 64 + code: no answer"},
     {"audit", "check the chains of these audit logs; 1: lines were edited, removed or inserted, 2: unreadable"},
     {"list", "what an RPC address answers, by reflection, as JSON (these three: store-runner call --help)"},
     {"describe", "a service, method, message or enum of it"},

@@ -68,6 +68,22 @@ for wrong in 'call' 'call A B C D' 'list' 'describe A --timeout 0' 'list A -H no
   check "wrong usage: $wrong" "$code" 2
 done
 
+# Health: a line for each address, and the worst of them as the exit code.
+ask health
+check 'health: exit code' "$code" 0
+check 'health' "$(jq -sc 'map([.service, .status, (.dependencies | map(.status) | unique)])' <<<"$http_body")" \
+  '[["order","SERVING",["SERVING"]],["payment","SERVING",["SERVING"]],["inventory","SERVING",["SERVING"]]]'
+ask health "$order" tcp://127.0.0.1:1
+check 'health of who is not there: exit code' "$code" 78
+check 'health of who is not there' "$(jq -sc 'map([.service, .code])' <<<"$http_body")" '[["order",null],[null,"UNAVAILABLE"]]'
+ask health smoke://signal
+check 'health of no address: exit code' "$code" 67
+stack_kill9 payment-service
+until ask health "$order" && [[ $code -ne 0 ]]; do sleep 0.1; done
+check 'health of a service without another that it needs: exit code' "$code" 1
+check_json 'health of it' '.status == "NOT_SERVING" and ([.dependencies[] | select(.status != "SERVING").name] == ["payment"])'
+stack_restart payment-service
+
 # A service of its own .proto (tests/scratch).
 check 'the runner knows nothing of it' "$(grep -c scratch.v1 "$runner")" 0
 "$scratch" tcp://127.0.0.1:0 >"$stack_dir/port" &
@@ -83,6 +99,8 @@ everything='{"an_int32":-1,"an_int64":"-9223372036854775808","a_uint32":42949672
   "blobs":["","AQ=="],"moods":["GOOD","FAR",3],"inners":[{},{"depth":"DEEP"}],
   "names":{"a":"1","":"2"},"by_number":{"-5":{"depth":"DEEP"}},"by_truth":{"true":"-1","false":"0"},
   "big":"0","last":1,"lower_camel_case":"snake"}'
+ask health "$address"
+check_json 'its health' '.service == "scratch" and .status == "SERVING"'
 ask list "$address"
 check_json 'its services' '.services | map(.name) | index("scratch.v1.ScratchService") != null'
 ask call "$address" scratch.v1.ScratchService/Echo "$everything"
