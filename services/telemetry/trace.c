@@ -49,7 +49,7 @@ static bool parse_hex(const char *text, uint8_t *bytes, size_t size) {
                            : digit >= 'a' && digit <= 'f' ? (unsigned)(digit - 'a' + 10)
                                                           : NO_DIGIT;
     seen |= value;
-    bytes[i / 2] = (uint8_t)(bytes[i / 2] << 4 | value);
+    bytes[i / 2] = (uint8_t)((unsigned)bytes[i / 2] << 4 | value);
   }
   return seen < NO_DIGIT;
 }

@@ -24,7 +24,7 @@ awk -v dir="$stack_dir" '
 ' "$root/proto/README.md" |
   sed -e "s/localhost:8000/localhost:$STORE_GATEWAY_HTTP_PORT/; s/localhost:8003/localhost:$STORE_INVENTORY_HTTP_PORT/" \
     -e "s/localhost:8004/localhost:$STORE_SHIPPING_HTTP_PORT/; s|tcp://127.0.0.1:9004|$STORE_SHIPPING_ADDRESS|" >"$stack_dir/page.sh"
-sed -i "1i trap 'kill \$(jobs -p) 2>/dev/null' EXIT; trap 'exit 143' TERM" "$stack_dir/page.sh"
+sed -i "1i trap 'kill \$(jobs -p) 2>/dev/null || true' EXIT; trap 'exit 143' TERM" "$stack_dir/page.sh"
 (cd "$copy" && timeout 800 bash -eu "$stack_dir/page.sh") >"$stack_dir/log" 2>&1 || {
   tail -n 40 "$stack_dir/log" >&2
   fail 'the commands of proto/README.md'
