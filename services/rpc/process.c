@@ -61,7 +61,7 @@ void process_block_signals(void) {
 void process_set_scheduling(void) {
   enum { NORMAL, BATCH };
   static const char *const policies[] = {[NORMAL] = "normal", [BATCH] = "batch", NULL};
-  if (settings_choice("STORE_SCHEDULING", BATCH, policies) == NORMAL) return;
+  if (settings_choice("STORE_SCHEDULING", NORMAL, policies) == NORMAL) return;
   sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0}); /* where it is not allowed, all is as before */
 }
 

@@ -10,10 +10,11 @@ rpc_status process_claim(const char *dir, const char *name);
 /* Blocks SIGTERM and SIGINT for the threads to come and ignores SIGPIPE; before any thread is started. */
 void process_block_signals(void);
 
-/* STORE_SCHEDULING: "batch" (default) asks the kernel for SCHED_BATCH (sched(7)): a thread that wakes up does not
- * interrupt the one that runs. NNG hands each message through several threads, and on few cores they would interrupt
- * each other at every step; a process that has a core to itself sees no difference. "normal" leaves the policy alone.
- * Before any thread is started. */
+/* STORE_SCHEDULING: "batch" asks the kernel for SCHED_BATCH (sched(7)): a thread that wakes up does not interrupt the
+ * one that runs. NNG hands each message through several threads, which on few cores interrupt each other at every
+ * step: without that there is half as much throughput again. But neither do they interrupt another process that
+ * computes, and wait for its time slice: for machines that do nothing else. "normal" (default) leaves the policy as it
+ * is. Before any thread is started. */
 void process_set_scheduling(void);
 
 /* Waits for SIGTERM or SIGINT. */

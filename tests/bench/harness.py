@@ -105,6 +105,7 @@ class Stack:
         self.port, self.urls, self.tcp_urls = free_port(), {}, {}
         self.env = {k: v for k, v in os.environ.items() if not k.startswith(("STORE_", "OTEL_"))}
         self.env.update(STORE_PROFILE="none", STORE_LOG_LEVEL="warn", STORE_DATA_DIR=str(self.folder / "data"))
+        self.env["STORE_SCHEDULING"] = "batch"  # nothing else is to run here
         self.env["STORE_GATEWAY_HTTP_PORT"] = str(self.port)
         for name in SERVICES:
             self.urls[name] = f"ipc://{self.folder}/{name}.ipc"

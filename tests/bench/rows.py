@@ -100,6 +100,15 @@ def gateway_get(bench):
                    lambda: bench.wrk(bench.hop_port, "/"), ">= 0.85")
 
 
+def gateway_get_normal(bench):
+    stack = bench.keep(Stack(bench, STORE_SCHEDULING="normal")).start()
+    results = compare(bench, "gateway_get_normal", "the same with STORE_SCHEDULING=normal",
+                      lambda: bench.wrk(stack.port, "/inventory/LAPTOP-001"), "bare h2o → NNG hop",
+                      lambda: bench.wrk(bench.hop_port, "/"), "")
+    bench.release(stack)
+    return results
+
+
 def gateway_get_python(bench):
     return compare(bench, "gateway_get_python", "GET /inventory/{id}, wrk -c64",
                    lambda: bench.wrk(bench.stack.port, "/inventory/LAPTOP-001"), "FastAPI",
@@ -261,6 +270,7 @@ ROWS = {
     "grpc_256": bound(grpc_rate, 256),
     "grpc_1": grpc_latency,
     "gateway_get": gateway_get,
+    "gateway_get_normal": gateway_get_normal,
     "gateway_get_python": gateway_get_python,
     "gateway_self": gateway_self,
     "gateway_nginx": gateway_nginx,
