@@ -99,6 +99,22 @@ static void fields_come_from_path_query_and_body(void **state) {
   rpc_arena_free(&f->arena);
 }
 
+static void integers_past_64_bits_are_read_where_they_fit(void **state) {
+  fixture *f = *state;
+  const char *body =
+      "{\"a_string\":\"99999999999999999999 [\\\" 99999999999999999999\",\"a_double\":100000000000000000000,"
+      "\"a_uint64\":18446744073709551615,\"many_a_uint64\":[ 9223372036854775808,1],"
+      "\"many_a_double\":[-99999999999999999999,9999999999999999999.5]}";
+  const types *message = read_request(f, "POST /types", body);
+  if (!message) fail_msg("%s", f->status.message);
+  assert_string_equal(message->a_string, "99999999999999999999 [\" 99999999999999999999");
+  assert_true(message->a_double == 1e20);
+  assert_true(message->a_uint64 == UINT64_MAX);
+  assert_true(message->many_a_uint64[0] == UINT64_C(9223372036854775808));
+  assert_true(message->many_a_double[0] == -1e20 && message->many_a_double[1] == 1e19);
+  rpc_arena_free(&f->arena);
+}
+
 static void a_switch_passes_over_unknown_fields(void **state) {
   fixture *f = *state;
   static const struct {
@@ -134,6 +150,9 @@ static void requests_that_are_refused_name_the_field(void **state) {
       {"POST /types", "{\"a_string\":\"\\u0000\"}", "a_string", "U+0000"},
       {"POST /types", "{\"a\\u0000b\":1}", "body", "NUL"},
       {"POST /types", "{\"an_int32\":99999999999999999999}", "an_int32", "integer"},
+      {"POST /types", "{\"a_string\":99999999999999999999}", "a_string", "expected a string"},
+      {"POST /types", "{\"an_int32\":1,\"a_double\":99999999999999999999,}", "body", "not valid JSON"},
+      {"POST /types", "{\"a_uint64\":18446744073709551616}", "a_uint64", "unsigned"},
       {"POST /types", "{\"a_double\":1e999}", "body", "overflow"},
       {"POST /types", "{\"a_double\":NaN}", "body", "not valid JSON"},
       {"POST /types?an_int32=1", "{}", "an_int32", "no query parameters"},
@@ -296,6 +315,7 @@ static void a_problem_has_the_members_of_rfc_9457_and_the_facts(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(fields_come_from_path_query_and_body),
+      cmocka_unit_test(integers_past_64_bits_are_read_where_they_fit),
       cmocka_unit_test(a_switch_passes_over_unknown_fields),
       cmocka_unit_test(requests_that_are_refused_name_the_field),
       cmocka_unit_test(json_nested_past_all_bounds_is_an_error_not_a_crash),

@@ -211,6 +211,36 @@ static void ill_formed_utf8_is_found_wherever_it_is(void **state) {
   }
 }
 
+static void a_text_with_a_nul_is_found_in_the_bytes(void **state) {
+  (void)state;
+  static const struct {
+    const char *bytes;
+    size_t size;
+    const char *field; /* NULL: nothing is wrong */
+  } rows[] = {
+      {"\x0a\x01"
+       "C",
+       3, NULL},
+      {"\x0a\x03"
+       "C\0D",
+       5, "customer_id"},
+      {"\x0a\x01\0", 3, "customer_id"},
+      {"\x12\x05\x0a\x03"
+       "A\0B",
+       7, "items.product_id"},
+      {"\x12\x02\x10\0", 4, NULL},                /* a zero that is no text */
+      {"\x12\x09\x19\0\0\0\0\0\0\0\0", 11, NULL}, /* eight of them */
+      {"\x7a\x02\0\0", 4, NULL},                  /* an unknown field */
+      {"\x0a\x7f\0", 3, NULL},                    /* malformed: for the unpacking to refuse */
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    rpc_status status =
+        message_check_bytes(&store__v1__create_order_request__descriptor, (const uint8_t *)rows[i].bytes, rows[i].size);
+    assert_int_equal(status.code, rows[i].field ? RPC_INVALID_ARGUMENT : RPC_OK);
+    if (rows[i].field) assert_string_equal(status.field, rows[i].field);
+  }
+}
+
 static void random_numbers_repeat_from_their_seed_and_stay_in_range(void **state) {
   (void)state;
   rpc_random a, b;
@@ -240,6 +270,7 @@ int main(void) {
       cmocka_unit_test(facts_are_replaced_by_key_and_bounded),
       cmocka_unit_test(codes_have_the_canonical_names),
       cmocka_unit_test(ill_formed_utf8_is_found_wherever_it_is),
+      cmocka_unit_test(a_text_with_a_nul_is_found_in_the_bytes),
       cmocka_unit_test(random_numbers_repeat_from_their_seed_and_stay_in_range),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
