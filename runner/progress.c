@@ -13,10 +13,11 @@ runner_progress runner_progress_begin(FILE *out, uint64_t total, int64_t total_u
       .out = out, .total = total, .total_us = total_us, .terminal = terminal, .colour = terminal && colour};
 }
 
-/* How much of the run is done, 0 to 1. */
-static double part_done(const runner_progress *progress, const runner_engine_progress *engine) {
+/* How much of the run is done, 0 to 1. Operations of the warm-up are not among those asked for. */
+static double part_done(const runner_progress *progress, const runner_engine_progress *engine,
+                        const runner_live *live) {
   double part = 0;
-  if (progress->total > 0) part = (double)engine->finished / (double)progress->total;
+  if (progress->total > 0) part = (double)live->finished / (double)progress->total;
   double of_time = progress->total_us > 0 ? (double)engine->elapsed_us / (double)progress->total_us : 0;
   if (of_time > part) part = of_time;
   return part > 1 ? 1 : part;
@@ -59,12 +60,12 @@ static double success(const runner_live *live) {
 static void draw_view(runner_progress *progress, const runner_engine_progress *engine, const runner_live *live,
                       double rate) {
   FILE *out = progress->out;
-  double part = part_done(progress, engine);
+  double part = part_done(progress, engine, live);
   fputs(progress->drawn ? "\033[3A" : "\033[?7l", out); /* three lines up; long lines are cut, not wrapped */
   progress->drawn = true;
   fprintf(out, "\r%s", paint(progress, "\033[32m"));
   for (int i = 0; i < BAR_WIDTH; i++) fputs(i < (int)(part * BAR_WIDTH) ? "█" : "░", out);
-  fprintf(out, "%s %3.0f %%  %" PRIu64, paint(progress, "\033[0m"), 100 * part, engine->finished);
+  fprintf(out, "%s %3.0f %%  %" PRIu64, paint(progress, "\033[0m"), 100 * part, live->finished);
   if (progress->total > 0) fprintf(out, "/%" PRIu64, progress->total);
   fprintf(out, " operations  %u in flight  %.1f s%s\033[K\n", engine->in_flight, (double)engine->elapsed_us / 1e6,
           engine->stopped ? ", ending" : "");
@@ -80,7 +81,7 @@ static void draw_view(runner_progress *progress, const runner_engine_progress *e
 
 static void write_line(const runner_progress *progress, const runner_engine_progress *engine, const runner_live *live,
                        double rate) {
-  fprintf(progress->out, "%" PRIu64, engine->finished);
+  fprintf(progress->out, "%" PRIu64, live->finished);
   if (progress->total > 0) fprintf(progress->out, "/%" PRIu64, progress->total);
   fprintf(progress->out, " operations, %.1f %% success, %.1f/s, p50 %.0f ms, p99 %.0f ms, %u in flight, %.1f s%s\n",
           success(live), rate, quantile_ms(live, 0.5), quantile_ms(live, 0.99), engine->in_flight,
@@ -89,7 +90,7 @@ static void write_line(const runner_progress *progress, const runner_engine_prog
 
 void runner_progress_show(runner_progress *progress, const runner_engine_progress *engine, const runner_live *live,
                           bool last) {
-  uint64_t tenth = (uint64_t)(10 * part_done(progress, engine));
+  uint64_t tenth = (uint64_t)(10 * part_done(progress, engine, live));
   take_spark(progress, engine);
   bool due =
       progress->terminal || tenth > progress->shown_tenth || engine->elapsed_us - progress->shown_us >= LINE_EVERY_US;
