@@ -37,6 +37,14 @@ const runner_failure *runner_report_failure(const runner_result *result, size_t 
   return NULL;
 }
 
+size_t runner_report_parts(const runner_critical *critical) {
+  size_t count = 0;
+  while (count < critical->part_count && count < 10 && critical->parts[count].total_ms * 1000 >= critical->whole_ms) {
+    count++;
+  }
+  return count;
+}
+
 static rpc_status failed(const char *what, const char *path) {
   return rpc_status_error(RPC_INTERNAL, "REPORT_FILE", "cannot %s %s: %s", what, path, strerror(errno));
 }

@@ -103,3 +103,6 @@ extern const size_t runner_success_count;
 
 /* The failure number i by count, largest first; 0 to failure_count - 1. */
 const runner_failure *runner_report_failure(const runner_result *result, size_t i);
+
+/* How many parts of the critical path, from the largest, are worth a line: at most ten, none of them below 0.1 %. */
+size_t runner_report_parts(const runner_critical *critical);

@@ -260,6 +260,21 @@ static void write_probes(FILE *out, const runner_report *report) {
   fputs("</table></div></section>\n", out);
 }
 
+static void write_critical(FILE *out, const runner_critical *critical) {
+  if (critical->traces == 0) return;
+  fprintf(out, "<section><h2>Critical path <span class=\"soft\">(mean of %zu traces)</span></h2>\n", critical->traces);
+  size_t shown = runner_report_parts(critical);
+  for (size_t i = 0; i < shown; i++) {
+    const runner_part *part = &critical->parts[i];
+    char name[96], text[64];
+    snprintf(name, sizeof name, "%s: %s", part->service, part->name);
+    double share = 100 * part->total_ms / critical->whole_ms;
+    snprintf(text, sizeof text, "%.1f ms, %.*f %%", part->total_ms / (double)critical->traces, share < 10, share);
+    write_row(out, name, part->total_ms / critical->parts[0].total_ms, i == 0 ? "c1" : "c0", text);
+  }
+  fputs("</section>\n", out);
+}
+
 static void write_sections(FILE *out, const runner_report *report) {
   for (size_t i = 0; i < report->section_count; i++) {
     fputs("<section><h2>", out);
@@ -306,6 +321,7 @@ char *runner_report_html(const runner_report *report) {
   write_errors(out, result);
   write_stages(out, result);
   write_steps(out, result);
+  write_critical(out, &result->critical);
   write_thresholds(out, report);
   write_sections(out, report);
   write_runner(out, report);

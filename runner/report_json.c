@@ -67,6 +67,18 @@ static json_t *json_of_steps(const runner_result *result) {
   return json_pack("{s:I, s:o}", "orders_read", (json_int_t)result->steps_read, "mean", steps);
 }
 
+static json_t *json_of_critical(const runner_critical *critical) {
+  json_t *parts = json_array();
+  double traces = (double)critical->traces;
+  for (size_t i = 0; i < critical->part_count; i++) {
+    const runner_part *part = &critical->parts[i];
+    json_array_append_new(parts,
+                          json_pack("{s:s, s:s, s:f, s:f}", "service", part->service, "span", part->name, "mean_ms",
+                                    part->total_ms / traces, "share", part->total_ms / critical->whole_ms));
+  }
+  return json_pack("{s:I, s:o}", "traces_read", (json_int_t)critical->traces, "parts", parts);
+}
+
 static json_t *json_of_bottleneck(const runner_result *result) {
   const runner_step *step = runner_result_bottleneck(result);
   if (step == NULL) return json_null();
@@ -233,7 +245,8 @@ char *runner_report_json(const runner_report *report) {
       "orders_per_s", (double)orders * per_second, "confirmed_per_s", (double)confirmed * per_second, "steps",
       json_of_steps(result), "bottleneck", json_of_bottleneck(result));
   json_t *more =
-      json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}}", "operations", json_of_operations(report), "runner",
+      json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}}", "critical_path",
+                json_of_critical(&result->critical), "operations", json_of_operations(report), "runner",
                 json_of_runner(report), "thresholds", json_of_thresholds(report), "sections", json_of_sections(report),
                 "search", json_of_search(report), "series", json_of_series(result->series), "distribution", "all",
                 json_of_distribution(result->all), "confirmed", json_of_distribution(result->confirmed));

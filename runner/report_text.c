@@ -164,6 +164,19 @@ static void write_steps(FILE *out, const runner_result *result) {
   fprintf(out, ", %.1f %% of an order's time\n", whole > 0 ? 100 * runner_step_mean_us(result, bottleneck) / whole : 0);
 }
 
+static void write_critical(FILE *out, const runner_critical *critical) {
+  if (critical->traces == 0) return;
+  fprintf(out, "\nCritical path, mean of %zu traces of confirmed orders\n", critical->traces);
+  size_t shown = runner_report_parts(critical);
+  for (size_t i = 0; i < shown; i++) {
+    const runner_part *part = &critical->parts[i];
+    fprintf(out, "  %-10s %-44s %10.2f ms  %5.1f %%\n", part->service, part->name,
+            part->total_ms / (double)critical->traces, 100 * part->total_ms / critical->whole_ms);
+  }
+  fprintf(out, "  By measurement an order waits longest for %s: %s\n", critical->parts[0].service,
+          critical->parts[0].name);
+}
+
 char *runner_report_text(const runner_report *report) {
   char *text = NULL;
   size_t length;
@@ -174,6 +187,7 @@ char *runner_report_text(const runner_report *report) {
   write_failures(out, report->result);
   write_latencies(out, report);
   write_steps(out, report->result);
+  write_critical(out, &report->result->critical);
   write_sections(out, report);
   write_probes(out, report);
   write_runner(out, report);

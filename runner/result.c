@@ -213,6 +213,7 @@ static void take_confirmed(void *arg, const ProtobufCMessage *response) {
   const Store__V1__Order *order = (const void *)response;
   if (order->n_history < 2) return;
   result->steps_read++;
+  runner_critical_want(&result->critical, order->correlation_id);
   for (size_t i = 0; i + 1 < order->n_history; i++) {
     add_step(result, order->history[i]->status, time_us(order->history[i + 1]->at) - time_us(order->history[i]->at));
   }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "rpc/status.h"
+#include "runner/critical.h"
 #include "runner/door.h"
 #include "runner/engine.h"
 #include "runner/histogram.h"
@@ -66,6 +67,7 @@ typedef struct runner_result {
   size_t steps_read; /* confirmed orders that the steps were measured on */
   runner_step steps[RUNNER_STEPS_MAX];
   size_t step_count;
+  runner_critical critical; /* read after runner_result_read_back, which says whose */
 } runner_result;
 
 /* planned: operations of the run, as far as they are known. NULL without memory. */

@@ -48,17 +48,11 @@ static int no_memory(void) {
   return RUNNER_EXIT_FAILED;
 }
 
-runner_door *runner_open_door(const runner_options *options, const char *mode, uint32_t in_flight, rpc_clock *clock,
-                              rpc_random *random) {
-  bool rest = strcmp(mode, "gateway") == 0;
-  runner_door_target targets[RUNNER_SERVICES];
-  for (size_t i = 0; i < RUNNER_SERVICES; i++) {
-    const runner_service_options *service = &options->services[i];
-    targets[i] = (runner_door_target){runner_services[i], rest ? service->http_url : service->address};
-  }
+static runner_door *open_door(const runner_options *options, const char *mode, const runner_door_target *targets,
+                              size_t target_count, uint32_t in_flight, rpc_clock *clock, rpc_random *random) {
   runner_door_config config = {
       .targets = targets,
-      .target_count = RUNNER_SERVICES,
+      .target_count = target_count,
       .timeout_ms = (uint32_t)lround(options->request_timeout * 1000),
       .max_in_flight = in_flight + SPARE_CALLS,
       .http2 = strcmp(options->http, "2") == 0,
@@ -74,6 +68,36 @@ runner_door *runner_open_door(const runner_options *options, const char *mode, u
   }
   if (door == NULL) fail("cannot open the door", &status);
   return door;
+}
+
+static bool is_rest(const char *mode) {
+  return strcmp(mode, "gateway") == 0;
+}
+
+runner_door *runner_open_door(const runner_options *options, const char *mode, uint32_t in_flight, rpc_clock *clock,
+                              rpc_random *random) {
+  runner_door_target targets[RUNNER_SERVICES];
+  for (size_t i = 0; i < RUNNER_SERVICES; i++) {
+    const runner_service_options *service = &options->services[i];
+    targets[i] = (runner_door_target){runner_services[i], is_rest(mode) ? service->http_url : service->address};
+  }
+  return open_door(options, mode, targets, RUNNER_SERVICES, in_flight, clock, random);
+}
+
+/* Over a door of their own: the gateway asks every process by itself, over RPC each service is asked. */
+static void read_traces(const run_state *run, runner_result *result) {
+  const runner_options *options = run->options;
+  bool rest = is_rest(options->mode);
+  runner_door_target targets[RUNNER_SERVICES];
+  for (size_t i = 0; i < RUNNER_SERVICES; i++) {
+    const runner_service_options *service = &options->services[i];
+    targets[i] = (runner_door_target){&runner_trace_sources[i], rest ? service->http_url : service->address};
+  }
+  if (result->critical.id_count == 0) return;
+  size_t count = rest ? 1 : RUNNER_SERVICES;
+  runner_door *door = open_door(options, options->mode, targets, count, SPARE_CALLS, run->clock, run->random);
+  if (door != NULL) runner_critical_read(&result->critical, door);
+  runner_door_destroy(door);
 }
 
 static void unblock_signals(void) {
@@ -163,6 +187,7 @@ static int conclude(run_state *run, runner_result *result, const runner_run_fact
   }
   runner_measured measured = {facts->elapsed_us, facts->missed};
   runner_result_read_back(result, run->stage.doors[0]);
+  read_traces(run, result);
   runner_plugins_end(run->plugins, result, facts->elapsed_us);
   report.sections = runner_plugins_sections(run->plugins, &report.section_count);
   int code = 0;

@@ -50,6 +50,12 @@ check_json 'three threads at a rate' '.settings.threads == 3 and .operations.fin
 run --threads 2 --num-orders 100 --concurrency 11 --model users --mode rpc
 http_body=$(<"$DEMO_REPORTS_DIR/latest.json")
 check_json 'two threads of users by rpc' '.orders == 100'
+critical='(.critical_path | .traces_read > 0 and ([.parts[].share] | add | . > 0.999 and . < 1.001)
+  and any(.parts[]; .service == "payment" and .span == "fraud check" and .share > 0.1))'
+check_json 'the critical path by rpc' "$critical"
+run --num-orders 30
+http_body=$(<"$DEMO_REPORTS_DIR/latest.json")
+check_json 'the critical path by the gateway' "$critical"
 run --http 2 --num-orders 50 --concurrency 25 --mix read_stock=1
 http_body=$(<"$DEMO_REPORTS_DIR/latest.json")
 check_json 'HTTP/2' '.operations.succeeded == 50'

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "rpc/v1/traces.pb-c.h"
 #include "runner/report.h"
 #include "store/v1/order.pb-c.h"
 
@@ -51,10 +52,45 @@ static runner_result *result_of_a_run(void) {
   return result;
 }
 
+/* What the door below answers to GetTrace: an order of 1,800 ms, 1,500 of them in a fraud check, that each of two
+ * services tells its part of, and the gateway all. */
+static void get_trace(runner_door_done_fn done, void *arg) {
+  static const struct {
+    const char *id, *parent, *service, *name;
+    double start_ms, duration_ms;
+  } rows[] = {
+      {"01", "", "order", "CreateOrder", 1000, 1800},
+      {"02", "01", "order", "ProcessPayment", 1150, 1510},
+      {"03", "02", "payment", "ProcessPayment", 1155, 1502},
+      {"04", "03", "payment", "fraud check", 1156, 1500},
+  };
+  enum { SPANS = sizeof rows / sizeof rows[0] };
+  Rpc__V1__Span spans[SPANS], *pointers[SPANS];
+  for (size_t i = 0; i < SPANS; i++) {
+    spans[i] = (Rpc__V1__Span)RPC__V1__SPAN__INIT;
+    spans[i].span_id = (char *)(uintptr_t)rows[i].id;
+    spans[i].parent_span_id = (char *)(uintptr_t)rows[i].parent;
+    spans[i].service = (char *)(uintptr_t)rows[i].service;
+    spans[i].name = (char *)(uintptr_t)rows[i].name;
+    spans[i].start_unix_ms = rows[i].start_ms;
+    spans[i].duration_ms = rows[i].duration_ms;
+    pointers[i] = &spans[i];
+  }
+  Rpc__V1__GetTraceResponse response = RPC__V1__GET_TRACE_RESPONSE__INIT;
+  response.spans = pointers;
+  response.n_spans = SPANS;
+  rpc_status status = rpc_status_ok();
+  done(arg, &status, &response.base);
+}
+
 /* A door that answers GetOrder with histories. */
 static void get_order(runner_door *door, const api_method *method, const ProtobufCMessage *message,
                       const runner_door_options *options, runner_door_done_fn done, void *arg) {
   (void)door, (void)options;
+  if (strcmp(method->name, "/rpc.v1.Traces/GetTrace") == 0) {
+    get_trace(done, arg);
+    return;
+  }
   assert_string_equal(method->name, "/store.v1.OrderService/GetOrder");
   const Store__V1__GetOrderRequest *request = (const void *)message;
   bool confirmed = strcmp(request->order_id, "ORD-C") == 0;
@@ -77,6 +113,7 @@ static void get_order(runner_door *door, const api_method *method, const Protobu
     pointers[i] = &changes[i];
   }
   Store__V1__Order order = STORE__V1__ORDER__INIT;
+  order.correlation_id = (char *)(uintptr_t) "trace-1";
   order.n_history = 4;
   order.history = pointers;
   rpc_status status = rpc_status_ok();
@@ -131,6 +168,31 @@ static void histories_read_back_tell_steps_and_unclear_stages(void **state) {
   assert_int_equal(result->unclear, 0);
   assert_int_equal(runner_result_reached(result, RUNNER_OUTCOME_RESERVED), 90); /* the four had got to charging */
   assert_int_equal(runner_result_reached(result, RUNNER_OUTCOME_CREATED), 98);
+  runner_result_destroy(result);
+}
+
+static void traces_name_the_fraud_check_and_count_no_span_twice(void **state) {
+  (void)state;
+  runner_result *result = result_of_a_run();
+  runner_door door = {.call = get_order};
+  runner_result_read_back(result, &door);
+  runner_critical_read(&result->critical, &door);
+  const runner_critical *critical = &result->critical;
+  assert_int_equal(critical->traces, RUNNER_TRACES_MAX); /* of 66 confirmed */
+  assert_string_equal(critical->parts[0].service, "payment");
+  assert_string_equal(critical->parts[0].name, "fraud check");
+  assert_true(fabs(critical->parts[0].total_ms - 1500.0 * RUNNER_TRACES_MAX) < 1);
+  assert_string_equal(critical->parts[1].name, "CreateOrder"); /* 1800 - 1510 of its own */
+  assert_true(fabs(critical->whole_ms - 1800.0 * RUNNER_TRACES_MAX) < 1);
+  json_t *json = report_json(result);
+  const json_t *parts = json_object_get(json_object_get(json, "critical_path"), "parts");
+  assert_int_equal(json_array_size(parts), 4);
+  assert_true(fabs(json_number_value(json_object_get(json_array_get(parts, 0), "share")) - 1500.0 / 1800) < 1e-6);
+  json_decref(json);
+  runner_report report = report_of(result);
+  char *text = runner_report_text(&report);
+  assert_non_null(strstr(text, "By measurement an order waits longest for payment: fraud check"));
+  free(text);
   runner_result_destroy(result);
 }
 
@@ -409,6 +471,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(stages_count_those_that_got_as_far_or_further),
       cmocka_unit_test(histories_read_back_tell_steps_and_unclear_stages),
+      cmocka_unit_test(traces_name_the_fraud_check_and_count_no_span_twice),
       cmocka_unit_test(json_parses_and_adds_up),
       cmocka_unit_test(failures_are_told_largest_first),
       cmocka_unit_test(too_many_kinds_of_failure_end_up_as_other),
