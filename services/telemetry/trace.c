@@ -39,17 +39,20 @@ static bool is_zero(const uint8_t *bytes, size_t size) {
   return true;
 }
 
+enum { NO_DIGIT = 16 };
+
+static unsigned digit_value(char digit) {
+  if (digit >= '0' && digit <= '9') return (unsigned)(digit - '0');
+  return digit >= 'a' && digit <= 'f' ? (unsigned)(digit - 'a' + 10) : NO_DIGIT;
+}
+
 /* Reads size bytes from lower-case hexadecimal: the standard allows no other. */
 static bool parse_hex(const char *text, uint8_t *bytes, size_t size) {
-  enum { NO_DIGIT = 16 };
   unsigned seen = 0;
-  for (size_t i = 0; i < 2 * size; i++) {
-    const char digit = text[i];
-    const unsigned value = digit >= '0' && digit <= '9'   ? (unsigned)(digit - '0')
-                           : digit >= 'a' && digit <= 'f' ? (unsigned)(digit - 'a' + 10)
-                                                          : NO_DIGIT;
-    seen |= value;
-    bytes[i / 2] = (uint8_t)((unsigned)bytes[i / 2] << 4 | value);
+  for (size_t i = 0; i < size; i++) {
+    const unsigned high = digit_value(text[2 * i]), low = digit_value(text[2 * i + 1]);
+    seen |= high | low;
+    bytes[i] = (uint8_t)(high << 4 | low);
   }
   return seen < NO_DIGIT;
 }
