@@ -1,6 +1,5 @@
 """HTTP requests made of random messages by the rules of google.api.http, through each binding of types.proto: path
 variables, body, and all the rest as query parameters. What the gateway makes of one must be the message."""
-import base64
 import math
 import re
 import urllib.parse
@@ -27,7 +26,7 @@ def word(field, value, rng):
     if field.type == Field.TYPE_BOOL:
         return str(value).lower()
     if field.type == Field.TYPE_BYTES:
-        return base64.b64encode(value).decode()
+        return messages.spell_bytes(value, rng)
     if field.type == Field.TYPE_ENUM:
         known = field.enum_type.values_by_number.get(value)
         return known.name if known and rng.random() < 0.5 else str(value)
