@@ -321,11 +321,14 @@ static rpc_status admit(rpc_call *call) {
 
 static rpc_status read_envelope(rpc_call *call, nng_msg *message) {
   rpc_server *server = call->server;
-  if (nng_msg_len(message) > server->config.max_message_size) {
+  const void *bytes = nng_msg_body(message);
+  size_t size = nng_msg_len(message);
+  if (size > server->config.max_message_size) {
     return rpc_status_error(RPC_RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE", "the request has %zu bytes, %zu are allowed",
-                            nng_msg_len(message), server->config.max_message_size);
+                            size, server->config.max_message_size);
   }
-  rpc_status status = message_check_bytes(&rpc__v1__request__descriptor, nng_msg_body(message), nng_msg_len(message));
+  rpc_status status = rpc_status_ok();
+  if (memchr(bytes, '\0', size)) status = message_check_bytes(&rpc__v1__request__descriptor, bytes, size);
   if (status.code != RPC_OK) return status;
   call->envelope = envelope_unpack_request(message, &call->arena);
   if (!call->envelope) {
