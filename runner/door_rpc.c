@@ -71,7 +71,7 @@ rpc_client *runner_door_connect(const char *target, const char *urls, uint32_t t
 void runner_door_wait_connected(rpc_client *const *clients, size_t count) {
   int waited = 0;
   for (size_t i = 0; i < count; i++) {
-    for (; !rpc_client_connected(clients[i]) && waited < CONNECT_WAIT_MS; waited += CONNECT_POLL_MS) {
+    for (; clients[i] && !rpc_client_connected(clients[i]) && waited < CONNECT_WAIT_MS; waited += CONNECT_POLL_MS) {
       nanosleep(&(struct timespec){.tv_nsec = CONNECT_POLL_MS * 1000000L}, NULL);
     }
   }

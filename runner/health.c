@@ -10,6 +10,7 @@
 #include "rpc/v1/health.rpc.h"
 #include "runner/call.h"
 #include "runner/door.h"
+#include "runner/health_http.h"
 
 enum { TIMEOUT_MS = 2000, LINE_MAX_BYTES = 1024 * 1024 };
 
@@ -79,12 +80,17 @@ static int ask(const char *address, rpc_client *client) {
   return check.exit_code;
 }
 
+static bool is_http(const char *address) {
+  return strncmp(address, "http://", 7) == 0 || strncmp(address, "https://", 8) == 0;
+}
+
 /* All connect at once, so that several absent services take no longer than one. */
 int runner_health_run(const char *const *addresses, size_t count, rpc_clock *clock, rpc_random *random) {
   rpc_client *clients[RUNNER_HEALTH_MAX] = {0};
   int worst = 0;
   size_t opened = 0;
   for (rpc_status status; opened < count && opened < RUNNER_HEALTH_MAX; opened++) {
+    if (is_http(addresses[opened])) continue;
     clients[opened] = runner_door_connect("health", addresses[opened], TIMEOUT_MS, clock, random, &status);
     if (clients[opened] != NULL) continue;
     print_line(addresses[opened], &status, NULL);
@@ -93,7 +99,7 @@ int runner_health_run(const char *const *addresses, size_t count, rpc_clock *clo
   }
   runner_door_wait_connected(clients, opened);
   for (size_t i = 0; i < opened; i++) {
-    int code = ask(addresses[i], clients[i]);
+    int code = clients[i] ? ask(addresses[i], clients[i]) : runner_health_get(addresses[i], TIMEOUT_MS);
     if (code > worst) worst = code;
   }
   for (size_t i = 0; i < opened; i++) rpc_client_destroy(clients[i]);

@@ -23,6 +23,7 @@ for command in "${commands[@]}"; do
   case $command in
     './tests/run' | 'cmake -S '* | 'ninja -C '*) ;; # what runs this test has just done it
     'cmake --build '*' --target gen') ;;            # gen.current
+    'docker compose -f docker/compose.yaml '*) ;;   # tests/docker/run
     './runner/demo'*) run "$command" ;;
     curl*)
       command=${command//localhost:8000/localhost:$STORE_GATEWAY_HTTP_PORT}
