@@ -42,7 +42,6 @@ typedef struct order_saga {
   uint32_t tries;  /* of the step or write at hand */
   rpc_timer timer;
   order_step step;
-  trace_context trace;
   int64_t accepted_us, deadline_us;
 } order_saga;
 
@@ -147,7 +146,7 @@ static void finish(order_saga *saga) {
   }
   const char *outcome = saga_state_name(order->state);
   metrics_add(metrics_series_get(driver->orders, (const char *const[]){outcome, order->failure.reason}), 1);
-  metrics_observe_traced_us(driver->duration, order->processing_us, &saga->trace);
+  metrics_observe_traced_us(driver->duration, order->processing_us, &saga->order.trace);
   if (order->state == SAGA_CONFIRMED) metrics_add(driver->revenue_cents, order->total_cents);
   saga_free(saga);
 }
@@ -261,7 +260,8 @@ static void update_done(storage_job *job, const rpc_status *status) {
 
 static storage_job traced_job(const order_saga *saga, rpc_status (*run)(storage_job *job, storage_tx *tx),
                               void (*done)(storage_job *job, const rpc_status *status)) {
-  return (storage_job){.run = run, .done = done, .parent = &saga->trace, .correlation_id = saga->order.correlation_id};
+  return (storage_job){
+      .run = run, .done = done, .parent = &saga->order.trace, .correlation_id = saga->order.correlation_id};
 }
 
 static void write_state(order_saga *saga) {
@@ -310,7 +310,7 @@ static void act(order_saga *saga) {
       .deadline_us = caller_waits ? saga->deadline_us : now_us + (int64_t)driver->config.step_timeout_ms * 1000,
       .idempotency_key = key,
       .correlation_id = saga->order.correlation_id,
-      .parent = &saga->trace};
+      .parent = &saga->order.trace};
   order_clients clients = {driver->config.inventory, driver->config.payment};
   saga->step = (order_step){&saga->order, step_ended, saga};
   if (!order_step_take(&clients, &options, &saga->step)) try_again(saga);
@@ -383,7 +383,7 @@ void order_driver_place(order_driver *driver, rpc_call *call, const order_record
   waiter->call = call;
   saga->waiters = waiter;
   saga->order = *order;
-  saga->trace = *rpc_call_trace(call);
+  saga->order.trace = *rpc_call_trace(call);
   saga->accepted_us = rpc_call_received_us(call);
   saga->deadline_us = rpc_call_deadline_us(call);
   saga->job = traced_job(saga, run_insert, insert_done);

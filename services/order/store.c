@@ -21,7 +21,7 @@ const char *const order_store_migrations[] = {
     /* An order passes through its other states in a second or two: they need not be kept in order meanwhile. */
     "DROP INDEX orders_status;"
     "CREATE INDEX orders_final ON orders (status, order_id) WHERE status IN ('confirmed', 'failed');",
-    NULL};
+    "ALTER TABLE orders ADD COLUMN traceparent TEXT NOT NULL DEFAULT '';", NULL};
 
 enum {
   ORDER_INSERT,
@@ -45,7 +45,7 @@ enum {
 #define ORDER_COLUMNS                                                                                       \
   "order_id, request, status, total_cents, reservation_id, payment_id, failure_code, failure_reason, "      \
   "failure_field, failure_message, correlation_id, idempotency_key, fingerprint, created_ms, deadline_ms, " \
-  "processing_us, step_count"
+  "processing_us, step_count, traceparent"
 
 #define UNFINISHED "status NOT IN ('confirmed', 'failed')" /* as the indexes have it */
 #define FINAL "status IN ('confirmed', 'failed')"
@@ -62,7 +62,7 @@ enum {
 const char *const order_store_statements[STATEMENT_COUNT] = {
     [ORDER_INSERT] = "INSERT INTO orders (" ORDER_COLUMNS
                      ", owner, lease_until_ms) "
-                     "VALUES ($1, $2, $3, 0, '', '', '', '', '', '', $4, $5, $6, $7, $8, 0, 1, $9, $10) "
+                     "VALUES ($1, $2, $3, 0, '', '', '', '', '', '', $4, $5, $6, $7, $8, 0, 1, $11, $9, $10) "
                      "ON CONFLICT DO NOTHING",
     [ORDER_UPDATE] = "UPDATE orders SET " STEP_COLUMNS " WHERE " STILL_MINE,
     [ORDER_UPDATE_PRICED] = "UPDATE orders SET " STEP_COLUMNS ", total_cents = $14, request = $15 WHERE " STILL_MINE,
@@ -118,6 +118,9 @@ bool order_store_insert(storage_tx *tx, const order_record *order, const order_l
   storage_bind_integer(tx, ORDER_INSERT, 8, order->deadline_ms);
   storage_bind_text(tx, ORDER_INSERT, 9, lease->owner);
   storage_bind_integer(tx, ORDER_INSERT, 10, lease->until_ms);
+  char traceparent[TRACE_PARENT_SIZE];
+  trace_context_format(&order->trace, traceparent);
+  storage_bind_text(tx, ORDER_INSERT, 11, traceparent);
   if (storage_finish(tx, ORDER_INSERT) != 1) return false;
   storage_send(tx, HISTORY_INSERT, NULL, "titi", order->order_id, (int64_t)0, saga_state_name(order->state),
                order->created_ms);
@@ -196,6 +199,7 @@ static void read_order(storage_tx *tx, size_t index, rpc_arena *arena, order_rec
   order->deadline_ms = storage_column_integer(tx, index, 14);
   order->processing_us = storage_column_integer(tx, index, 15);
   order->step_count = (int32_t)storage_column_integer(tx, index, 16);
+  trace_context_parse(storage_column_text(tx, index, 17), &order->trace);
 }
 
 static bool find_order(storage_tx *tx, size_t index, const char *by, rpc_arena *arena, order_record *order) {

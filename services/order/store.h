@@ -30,6 +30,7 @@ typedef struct order_record {
   char payment_id[VALIDATION_ID_MAX + 1];
   rpc_status failure; /* RPC_OK unless the saga has turned back */
   char correlation_id[ORDER_CORRELATION_ID_SIZE];
+  trace_context trace;         /* that the order is part of, whoever drives it */
   const char *idempotency_key; /* NULL: none */
   uint8_t fingerprint[ORDER_FINGERPRINT_SIZE];
   int64_t created_ms;

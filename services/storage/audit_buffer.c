@@ -1,5 +1,5 @@
 /* Changes packed behind each other: the time, then each text with its NUL, before it a byte that says whether it is
- * there. Called by connection.c and pool.c. */
+ * there. Called by connection.c and outbox.c. */
 #include "storage/audit_buffer.h"
 
 #include <stdlib.h>
@@ -36,8 +36,9 @@ void audit_buffer_add(audit_buffer *buffer, const audit_change *change) {
   buffer->used += size;
 }
 
-bool audit_buffer_flush(audit_buffer *buffer, audit_log *audit) {
-  for (const char *at = buffer->bytes, *end = at + buffer->used; buffer->used > 0 && at < end;) {
+void audit_buffer_append(const char *bytes, size_t size, size_t first, audit_log *audit) {
+  const char *at = bytes;
+  for (size_t change = 0; at < bytes + size; change++) {
     int64_t unix_ms;
     const char *texts[TEXTS];
     memcpy(&unix_ms, at, sizeof unix_ms);
@@ -47,11 +48,14 @@ bool audit_buffer_flush(audit_buffer *buffer, audit_log *audit) {
       texts[i] = is_there ? at : NULL;
       if (is_there) at += strlen(at) + 1;
     }
-    audit_append(audit, unix_ms, texts[0], texts[1], texts[2], texts[3], texts[4], texts[5]);
+    if (change >= first) audit_append(audit, unix_ms, texts[0], texts[1], texts[2], texts[3], texts[4], texts[5]);
   }
-  bool complete = !buffer->lost;
+}
+
+bool audit_buffer_flush(audit_buffer *buffer, audit_log *audit) {
+  if (buffer->used > 0) audit_buffer_append(buffer->bytes, buffer->used, 0, audit);
   audit_buffer_clear(buffer);
-  return audit_flush(audit) && complete;
+  return audit_flush(audit);
 }
 
 void audit_buffer_clear(audit_buffer *buffer) {

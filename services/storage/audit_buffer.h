@@ -1,5 +1,5 @@
-/* The audit lines of the transaction under way on one connection, until its commit puts them into the log that all
- * connections share. Private to this folder. */
+/* The audit lines of the transaction under way on one connection, packed as the outbox stores them (outbox.h). Private
+ * to this folder. */
 #pragma once
 
 #include <stddef.h>
@@ -20,7 +20,10 @@ typedef struct audit_change {
 
 void audit_buffer_add(audit_buffer *buffer, const audit_change *change);
 
-/* Appends all to the log and flushes it; false where audit_flush says so, or a change was lost. */
+/* Appends the changes that are packed in bytes to the log, from the one of that number on. */
+void audit_buffer_append(const char *bytes, size_t size, size_t first, audit_log *audit);
+
+/* Appends all to the log, flushes it, as audit_flush says, and forgets them. */
 bool audit_buffer_flush(audit_buffer *buffer, audit_log *audit);
 
 void audit_buffer_clear(audit_buffer *buffer);

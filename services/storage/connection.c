@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "storage/outbox.h"
+
 bool storage_is_shared(const char *database) {
   return strncmp(database, "postgres://", 11) == 0 || strncmp(database, "postgresql://", 13) == 0;
 }
@@ -55,6 +57,7 @@ rpc_status connection_migrate(storage_tx *tx, const char *const *migrations) {
   while (migrations[known]) known++;
   tx->engine->begin_migration(tx);
   execute(tx, "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL);", NULL);
+  if (tx->status.code == RPC_OK) tx->engine->migrate(tx, outbox_schema);
   execute(tx, "INSERT INTO schema_version SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM schema_version);", NULL);
   execute(tx, "SELECT version FROM schema_version", &version);
   if (version > known) {

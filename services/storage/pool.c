@@ -7,12 +7,14 @@
 #include <string.h>
 #include <time.h>
 
+#include "storage/outbox.h"
+
 enum { RECONNECT_FIRST_MS = 50, RECONNECT_MAX_MS = 1000, CONFLICT_WAIT_MAX_MS = 64 };
 
 typedef struct pool_thread {
   job_pool *pool;
   storage_tx *tx; /* NULL: not connected */
-  audit_buffer audit;
+  outbox outbox;
   uint32_t reconnects; /* failed ones in a row */
   pthread_t thread;
 } pool_thread;
@@ -113,6 +115,10 @@ static rpc_status run_transaction(pool_thread *self, storage_job *first, const s
     status = job->run(job, tx);
     if (status.code == RPC_OK) status = tx->status;
   }
+  if (status.code == RPC_OK) {
+    outbox_put(&self->outbox, tx);
+    status = tx->status;
+  }
   fault_plan_reach(faults, FAULT_BEFORE_COMMIT);
   if (status.code == RPC_OK) status = connection_run(tx, CONNECTION_COMMIT);
   if (config->generation) atomic_fetch_add(config->generation, 1); /* a commit that failed may have been one */
@@ -124,20 +130,13 @@ static rpc_status run_transaction(pool_thread *self, storage_job *first, const s
     return status;
   }
   if (tx->trouble >= TROUBLE_BROKEN) report(self->pool, false, status.message);
-  audit_buffer_clear(&self->audit);
+  outbox_drop(&self->outbox);
   return status;
 }
 
 /* What is committed is acknowledged only once its audit lines are written. */
 static rpc_status flush_audit(pool_thread *self) {
-  const job_pool_config *config = &self->pool->config;
-  bool complete = true;
-  if (config->audit) {
-    pthread_mutex_lock(config->audit_lock);
-    complete = audit_buffer_flush(&self->audit, config->audit);
-    pthread_mutex_unlock(config->audit_lock);
-  }
-  if (!complete) {
+  if (!outbox_move(&self->outbox)) {
     report(self->pool, false, "the audit log cannot be written");
     return rpc_status_error(RPC_UNAVAILABLE, STORAGE_REASON_AUDIT, "the audit log cannot be written");
   }
@@ -256,8 +255,12 @@ static void fail_waiting(job_pool *pool, const rpc_status *status) {
   finish_jobs(batch, NULL, status);
 }
 
-static void use_audit(pool_thread *self) {
-  if (self->pool->config.audit) self->tx->audit = &self->audit;
+/* Of a new connection: what an earlier one has left is done before anything else. */
+static rpc_status use_audit(pool_thread *self) {
+  rpc_status status;
+  if (!outbox_recover(&self->outbox, self->tx, &status)) return status;
+  if (self->outbox.audit) self->tx->audit = &self->outbox.changes;
+  return status;
 }
 
 /* One attempt, and a wait after one that failed. */
@@ -265,8 +268,8 @@ static void try_to_connect(pool_thread *self) {
   rpc_status status;
   self->tx = connection_open(&self->pool->config.connection, &status);
   if (self->tx) status = connection_prepare_all(self->tx);
+  if (self->tx && status.code == RPC_OK) status = use_audit(self);
   if (status.code == RPC_OK) {
-    use_audit(self);
     self->reconnects = 0;
     report(self->pool, true, "");
     return;
@@ -296,6 +299,7 @@ static void run_next(pool_thread *self) {
 static void *thread_main(void *arg) {
   pool_thread *self = arg;
   job_pool *pool = self->pool;
+  if (!self->tx) try_to_connect(self); /* a job may be long in coming, and audit lines wait */
   pthread_mutex_lock(&pool->lock);
   while (pool->head || !pool->stopping) {
     if (pool->head) {
@@ -341,9 +345,13 @@ static bool start_thread(job_pool *pool, size_t index) {
   const job_pool_config *config = &pool->config;
   pool_thread *self = &pool->threads[index];
   self->pool = pool;
+  self->outbox =
+      (outbox){.audit = config->audit, .lock = config->audit_lock, .log = config->audit_name, .slot = (int64_t)index};
   if (index == 0 && config->first) {
     self->tx = config->first;
-    use_audit(self);
+    rpc_status status = use_audit(self);
+    if (status.code != RPC_OK) report(pool, false, status.message);
+    if (status.code != RPC_OK && config->threads > 0) disconnect(self); /* and tries again */
   }
   if (config->threads == 0) return true;
   if (pthread_create(&self->thread, NULL, thread_main, self) != 0) return false;
@@ -379,7 +387,7 @@ void job_pool_destroy(job_pool *pool) {
   size_t places = pool->config.threads > 0 ? pool->config.threads : 1;
   for (size_t i = 0; i < places; i++) {
     connection_close(pool->threads[i].tx);
-    audit_buffer_free(&pool->threads[i].audit);
+    outbox_free(&pool->threads[i].outbox);
   }
   pthread_mutex_destroy(&pool->lock);
   pthread_cond_destroy(&pool->work);

@@ -16,6 +16,7 @@ typedef struct job_pool_config {
   uint32_t max_queued;
   audit_log *audit;             /* NULL: none; a log takes lines from one thread at a time, */
   pthread_mutex_t *audit_lock;  /* the one that holds this */
+  const char *audit_name;       /* the log's among those of the database's users, see outbox.h */
   fault_plan *faults;           /* may be NULL */
   pthread_mutex_t *gate;        /* held during each transaction; may be NULL */
   _Atomic uint64_t *generation; /* grows with each transaction, before its jobs are done; NULL: of reads */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "storage/checkpoint.h"
+#include "storage/outbox.h"
 #include "storage/pool.h"
 
 enum {
@@ -23,7 +24,9 @@ enum {
 
 struct storage {
   storage_config config;
-  char *database; /* the storage's own copy */
+  char *database;          /* the storage's own copy */
+  const char **statements; /* the service's, then the outbox's */
+  char audit_name[AUDIT_NAME_SIZE];
   bool is_shared;
   storage_tx *only;          /* not threaded: the connection of all jobs, the writers' */
   job_pool *writers;         /* one thread, or several where the database is shared */
@@ -116,8 +119,8 @@ void storage_write(storage *db, storage_job *job) {
 static connection_config connection_of(const storage *db, bool read_only) {
   return (connection_config){.database = db->database,
                              .schema = db->config.schema,
-                             .statements = db->config.statements,
-                             .statement_count = db->config.statement_count,
+                             .statements = db->statements,
+                             .statement_count = db->config.statement_count + OUTBOX_STATEMENTS,
                              .read_only = read_only,
                              .exclusive = db->config.exclusive};
 }
@@ -187,6 +190,7 @@ static job_pool *create_writers(storage *db, storage_tx *first) {
       .max_queued = db->config.max_queued,
       .audit = db->config.audit,
       .audit_lock = &db->audit_lock,
+      .audit_name = db->audit_name,
       .faults = db->config.faults,
       .gate = db->checkpoints ? &db->gate : NULL,
       .generation = &db->generation,
@@ -233,14 +237,19 @@ static rpc_status open_database(storage *db) {
 storage *storage_open(const storage_config *config, rpc_status *status) {
   storage *db = calloc(1, sizeof *db);
   char *database = strdup(config->database);
-  if (!db || !database) {
+  const char **statements = calloc(config->statement_count + OUTBOX_STATEMENTS, sizeof *statements);
+  if (!db || !database || !statements) {
     free(db);
     free(database);
+    free((void *)statements);
     *status = rpc_status_error(RPC_UNAVAILABLE, "OUT_OF_MEMORY", "no memory for the storage");
     return NULL;
   }
   db->config = *config;
   db->database = database;
+  db->statements = statements;
+  for (size_t i = 0; i < config->statement_count; i++) statements[i] = config->statements[i];
+  for (size_t i = 0; i < OUTBOX_STATEMENTS; i++) statements[config->statement_count + i] = outbox_statements[i];
   db->is_shared = storage_is_shared(database);
   db->healthy = true;
   if (config->max_queued == 0) db->config.max_queued = MAX_QUEUED_DEFAULT;
@@ -249,7 +258,11 @@ storage *storage_open(const storage_config *config, rpc_status *status) {
   pthread_mutex_init(&db->readers_lock, NULL);
   pthread_cond_init(&db->reader_free, NULL);
   pthread_mutex_init(&db->health_lock, NULL);
-  *status = open_database(db);
+  if (db->is_shared && config->audit && !audit_name(config->audit, db->audit_name)) {
+    *status = rpc_status_error(RPC_UNAVAILABLE, STORAGE_REASON_AUDIT, "the audit log's name cannot be kept");
+  } else {
+    *status = open_database(db);
+  }
   if (status->code == RPC_OK) return db;
   storage_close(db);
   return NULL;
@@ -268,5 +281,6 @@ void storage_close(storage *db) {
   pthread_cond_destroy(&db->reader_free);
   pthread_mutex_destroy(&db->health_lock);
   free(db->database);
+  free((void *)db->statements);
   free(db);
 }

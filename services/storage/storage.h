@@ -1,13 +1,14 @@
 /* A service's database behind a small interface of jobs and statements: SQLite, a file of the process's own, or
  * PostgreSQL, which replicas share.
  *
- * Writes are jobs. A writer takes all that wait, runs them in one transaction and commits once (group commit), then
- * flushes the audit log, then tells each job's owner. A job that fails alone is alone rolled back: the transaction is
- * undone and its jobs are run again one by one; so a job's run may be called more than once, and must depend on the
- * database and its argument only. SQLite has one writer thread; PostgreSQL has several, each with its connection, so
- * that jobs under way at once end in any order, and a statement may meet what another replica did a moment ago: what a
- * job read counts only as the condition of the update that uses it. There a job that lost against another (a deadlock,
- * say) is run again; while there is no connection jobs wait up to STORAGE_PATIENCE_MS.
+ * Writes are jobs. A writer takes all that wait, runs them in one transaction and commits once (group commit), moves
+ * the audit lines that were committed with it to the audit log (outbox.h), then tells each job's owner. A job that
+ * fails alone is alone rolled back: the transaction is undone and its jobs are run again one by one; so a job's run may
+ * be called more than once, and must depend on the database and its argument only. SQLite has one writer thread;
+ * PostgreSQL has several, each with its connection, so that jobs under way at once end in any order, and a statement
+ * may meet what another replica did a moment ago: what a job read counts only as the condition of the update that uses
+ * it. There a job that lost against another (a deadlock, say) is run again; while there is no connection jobs wait up
+ * to STORAGE_PATIENCE_MS.
  *
  * Reads are jobs too, in a snapshot that sees what is committed and waits for no writer. On SQLite they run and end
  * inside storage_read; on PostgreSQL on threads of their own. Never from within a job's run.
@@ -165,7 +166,7 @@ rpc_status storage_tx_status(const storage_tx *tx);
 /* Makes the transaction fail with this error, as a failed statement does; an earlier error stays. */
 void storage_tx_fail(storage_tx *tx, const rpc_status *status);
 
-/* A line of the audit log (see audit_append) about a change that this transaction makes: written after the commit, and
- * before the change is acknowledged. Nothing happens where there is no log. */
+/* A line of the audit log (see audit_append) about a change that this transaction makes: committed with it, and in the
+ * file before the change is acknowledged. Nothing happens where there is no log. */
 void storage_audit(storage_tx *tx, int64_t unix_ms, const char *entity, const char *id, const char *from,
                    const char *to, const char *correlation_id, const char *detail);

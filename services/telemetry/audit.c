@@ -10,11 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "telemetry/audit_chain.h"
 #include "telemetry/json_line.h"
+#include "telemetry/trace.h"
 
 enum {
   AUDIT_BUFFER_MAX = 16 << 20,
@@ -34,8 +37,10 @@ struct audit_log {
   char *buffer;
   size_t length;
   size_t capacity;
-  size_t mark; /* bytes of committed changes */
-  bool lost;   /* a line of the transaction under way found no room */
+  size_t mark;       /* bytes of committed changes */
+  bool lost;         /* a line of the transaction under way found no room */
+  bool incomplete;   /* that happened, or a disk failed: what is on the disk is not known any more */
+  int64_t slot, row; /* of the lines that follow; row 0: they do not tell */
 };
 
 /* A crash or a full disk may have left half a line, of a change that was not acknowledged: what follows must not be
@@ -139,6 +144,11 @@ void audit_append(audit_log *audit, int64_t unix_ms, const char *entity, const c
   json_line_number(&line, "seq", link.seq);
   json_line_text(&line, "prev", audit->last.hash);
   json_line_text(&line, "service", audit->service);
+  if (audit->row > 0) {
+    char source[48];
+    snprintf(source, sizeof source, "%lld.%lld", (long long)audit->slot, (long long)audit->row);
+    json_line_text(&line, "source", source);
+  }
   json_line_text(&line, "entity", entity);
   json_line_text(&line, "id", id);
   json_line_text(&line, "from", from);
@@ -166,6 +176,7 @@ static void rotate_when_full(audit_log *audit) {
     rotated_path(to, audit, number + 1);
     if (rename(from, to) != 0 && number == 0) return;
   }
+  if (fdatasync(audit->fd) != 0) audit->incomplete = true;
   int full = audit->fd;
   if (open_file(audit)) {
     close(full);
@@ -177,6 +188,7 @@ static void rotate_when_full(audit_log *audit) {
 
 bool audit_flush(audit_log *audit) {
   bool complete = !audit->lost;
+  if (audit->lost) audit->incomplete = true;
   size_t written = 0;
   int error = audit->lost ? ENOBUFS : 0;
   while (written < audit->length) {
@@ -198,6 +210,102 @@ bool audit_flush(audit_log *audit) {
   if (complete) rotate_when_full(audit);
   if (!complete) errno = error;
   return complete;
+}
+
+bool audit_name(audit_log *audit, char name[AUDIT_NAME_SIZE]) {
+  char path[PATH_MAX];
+  uint8_t random[(AUDIT_NAME_SIZE - 1) / 2];
+  snprintf(path, sizeof path, "%s.name", audit->path);
+  int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return false;
+  name[AUDIT_NAME_SIZE - 1] = '\0';
+  bool known = read(fd, name, AUDIT_NAME_SIZE - 1) == AUDIT_NAME_SIZE - 1;
+  if (!known && getrandom(random, sizeof random, 0) == (ssize_t)sizeof random) {
+    trace_format_id(name, random, sizeof random);
+    known = pwrite(fd, name, AUDIT_NAME_SIZE - 1, 0) == AUDIT_NAME_SIZE - 1 && fsync(fd) == 0;
+  }
+  close(fd);
+  return known;
+}
+
+void audit_source(audit_log *audit, int64_t slot, int64_t row) {
+  audit->slot = slot;
+  audit->row = row;
+}
+
+bool audit_sync(audit_log *audit) {
+  if (audit->length > 0 || audit->incomplete) return false;
+  if (fdatasync(audit->fd) == 0 || errno == EINVAL) return true; /* EINVAL: not a file that has a disk */
+  audit->incomplete = true; /* a second try says nothing about what the first one lost */
+  return false;
+}
+
+typedef struct line_count {
+  int64_t slot, first;
+  int64_t *counts;
+  size_t rows;
+} line_count;
+
+/* False: the line comes from a row before the first one. */
+static bool count_line(const line_count *wanted, const char *line, size_t length) {
+  static const char key[] = ",\"source\":\""; /* inside a text its quotes would be escaped */
+  const char *source = memmem(line, length, key, sizeof key - 1);
+  char text[48] = "";
+  long long slot, row;
+  audit_link link;
+  if (source == NULL) return true;
+  source += sizeof key - 1;
+  size_t left = (size_t)(line + length - source);
+  memcpy(text, source, left < sizeof text ? left : sizeof text - 1);
+  if (sscanf(text, "%lld.%lld", &slot, &row) != 2 || slot != wanted->slot) return true;
+  if (row < wanted->first) return false;
+  bool is_wanted = row - wanted->first < (int64_t)wanted->rows;
+  if (is_wanted && audit_chain_read(line, length, &link) == AUDIT_LINE_WHOLE) wanted->counts[row - wanted->first]++;
+  return true;
+}
+
+/* From the last line to the first; false as count_line. */
+static bool count_lines(const line_count *wanted, const char *text, size_t size) {
+  for (size_t end = size; end > 0;) {
+    size_t last = text[end - 1] == '\n' ? end - 1 : end;
+    const char *newline = last > 0 ? memrchr(text, '\n', last) : NULL;
+    size_t start = newline == NULL ? 0 : (size_t)(newline - text) + 1;
+    if (!count_line(wanted, text + start, last - start)) return false;
+    end = start;
+  }
+  return true;
+}
+
+/* One file; *more: the lines that are wanted may go on in the one before it. */
+static bool count_file(const line_count *wanted, const char *path, bool *more) {
+  struct stat file;
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  *more = false;
+  if (fd < 0) return errno == ENOENT; /* the oldest was the one after it */
+  bool known = fstat(fd, &file) == 0;
+  if (known && S_ISREG(file.st_mode) && file.st_size > 0) {
+    char *text = mmap(NULL, (size_t)file.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    known = text != MAP_FAILED;
+    if (known) {
+      *more = count_lines(wanted, text, (size_t)file.st_size);
+      munmap(text, (size_t)file.st_size);
+    }
+  } else {
+    *more = known && S_ISREG(file.st_mode);
+  }
+  close(fd);
+  return known;
+}
+
+bool audit_count_lines(audit_log *audit, int64_t slot, int64_t first, int64_t *counts, size_t rows) {
+  const line_count wanted = {slot, first, counts, rows};
+  char path[PATH_MAX];
+  bool known = true, more = true;
+  for (int number = 0; known && more; number++) {
+    rotated_path(path, audit, number);
+    known = count_file(&wanted, path, &more);
+  }
+  return known;
 }
 
 void audit_discard(audit_log *audit) {

@@ -27,6 +27,9 @@ static void must(bool ok, const char *what) {
 typedef struct bench {
   store_world *world;
   storage *db;
+  audit_log *audit;
+  metrics_registry *metrics;
+  metrics_series *counter, *histogram;
   routes *routes;
   int64_t next_id;
 } bench;
@@ -162,6 +165,7 @@ typedef struct row {
 
 static rpc_status insert(storage_job *job, storage_tx *tx) {
   storage_run(tx, 0, "it", ((row *)job)->id, order_body);
+  storage_audit(tx, 1795570053123, "order", "ORD-01M886R7M4T71HE4TY7R", "reserving", "charging", "my-trace-1", NULL);
   return storage_tx_status(tx);
 }
 
@@ -171,21 +175,54 @@ static void inserted(storage_job *job, const rpc_status *status) {
 
 static void open_storage(bench *self) {
   rpc_status status;
-  self->db = storage_open(
-      &(storage_config){
-          .database = ":memory:", .migrations = migrations, .statements = statements, .statement_count = 1},
-      &status);
+  self->db = storage_open(&(storage_config){.database = ":memory:",
+                                            .migrations = migrations,
+                                            .statements = statements,
+                                            .statement_count = 1,
+                                            .audit = self->audit},
+                          &status);
   must(self->db, "opening a database");
+}
+
+/* The same, with a line in the audit log. */
+static void open_audited(bench *self) {
+  self->audit = audit_open("bench", "/dev/null");
+  must(self->audit, "opening an audit log");
+  open_storage(self);
 }
 
 static void close_storage(bench *self) {
   storage_close(self->db);
+  audit_close(self->audit);
 }
 
 static void write_job(bench *self) {
   row added = {.job = {.run = insert, .done = inserted}, .id = self->next_id++};
   storage_write(self->db, &added.job);
   must(added.done, "a write");
+}
+
+/* --- metrics: what a call records at its server --- */
+
+static void open_metrics(bench *self) {
+  static const char *const labels[] = {"method", "code", NULL};
+  static const char *const values[] = {"/store.v1.OrderService/CreateOrder", "OK"};
+  self->metrics = metrics_registry_create();
+  must(self->metrics, "a registry");
+  self->counter =
+      metrics_series_get(metrics_define(self->metrics, METRICS_COUNTER, "calls_total", "Calls.", labels), values);
+  self->histogram = metrics_series_get(
+      metrics_define(self->metrics, METRICS_HISTOGRAM, "call_duration_seconds", "Their time.", labels), values);
+}
+
+static void record_call(bench *self) {
+  static const trace_context trace = {.trace_id = {1}, .span_id = {2}, .sampled = true};
+  metrics_add(self->counter, 1);
+  metrics_observe_traced_us(self->histogram, 1234, &trace);
+}
+
+static void close_metrics(bench *self) {
+  metrics_registry_destroy(self->metrics);
 }
 
 /* --- the table --- */
@@ -204,6 +241,8 @@ static const struct {
     {"json_write_order", nothing, write_response, nothing},
     {"saga_order", open_world, create_order, close_world},
     {"storage_write", open_storage, write_job, close_storage},
+    {"storage_audited", open_audited, write_job, close_storage},
+    {"metrics_of_a_call", open_metrics, record_call, close_metrics},
 };
 
 /* callgrind counts from here on (--toggle-collect). */

@@ -10,6 +10,7 @@
 #   stack_stop                    SIGTERM to all; fails the test where one does not exit 0 (so do sanitizers' reports)
 #   http METHOD URL [curl option...]   sets http_status, http_body and http_headers
 #   check WHAT ACTUAL EXPECTED    counts, and fails the test at its end; check_json WHAT JQ_CONDITION tests http_body
+#   check_audit WHAT              the audit logs agree with the (SQLite) databases, line by line; the store is at rest
 #   finish                        stops the stack, says how many checks passed; the last line of a test
 set -euo pipefail
 
@@ -32,6 +33,15 @@ check() {
     failed_checks=$((failed_checks + 1))
     echo "FAILED: $1: got '$2', expected '$3'${http_body:+; body: $http_body}" >&2
   }
+}
+
+check_audit() {
+  local service status
+  for service in order payment inventory; do
+    status=0
+    "$(dirname "$0")/audit_agrees.py" $service "$STORE_DATA_DIR" >"$stack_dir/agrees.log" </dev/null || status=$?
+    check "audit log and database after $1: $(<"$stack_dir/agrees.log")" "$status" 0
+  done
 }
 
 check_json() { check "$1: $2" "$(jq -r "$2" <<<"$http_body" 2>&1)" true; }

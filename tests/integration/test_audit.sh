@@ -20,6 +20,8 @@ for victim in order-service payment-service inventory-service; do
 done
 "$stack_bin/store-runner" verify >"$stack_dir/verify.log" 2>&1 || { cat "$stack_dir/verify.log" >&2; fail 'verify'; }
 
+check_audit 'three kills'
+
 for service in order payment inventory; do
   audit $service
   check "$service: $(<"$stack_dir/audit.log")" "$audit_status" 0

@@ -60,6 +60,7 @@ walk() { # walk WAY [SETTING...]: every point of every service
       [[ $times -lt 20 ]] || fail "$way $service $point has no end"
     done
   done
+  check_audit "$way"
   echo "$way: $kills crashes in $orders orders so far"
 }
 

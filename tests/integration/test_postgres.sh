@@ -43,6 +43,19 @@ verify() {
   echo "$1: $(tail -n 1 "$stack_dir/logs/verify.log")"
 }
 
+# Each replica has its own log: together they agree with the database.
+verify_audit() {
+  local service query status
+  local -A states=([order]='SELECT order_id, status FROM "order".orders' [payment]='SELECT payment_id, status FROM payment.payments'
+    [inventory]='SELECT reservation_id, status FROM inventory.reservations')
+  for service in order payment inventory; do
+    status=0
+    postgres_sql "${states[$service]}" |
+      "$(dirname "$0")/audit_agrees.py" $service "$STORE_DATA_DIR" "$STORE_DATA_DIR.2" >"$stack_dir/agrees.log" || status=$?
+    check "audit logs and database after $1: $(<"$stack_dir/agrees.log")" "$status" 0
+  done
+}
+
 confirmed_in_store() { postgres_sql "SELECT COUNT(*) FROM \"order\".orders WHERE status = 'confirmed'"; }
 
 # run WHAT ORDERS COMMAND [runner option...]: places orders through RPC while COMMAND disturbs; as many orders as the
@@ -63,6 +76,7 @@ run() {
     "$((orders - told > failures_allowed ? orders - told : 0))" 0
   echo "$what: $told of $orders orders confirmed, $stored stored, $(jq -s '.[0].throughput.orders_per_s | floor' "$DEMO_REPORTS_DIR"/report-*.json)/s"
   verify "$what"
+  [[ $disturbance == kill_* ]] || verify_audit "$what" # a killed replica moves its last lines when it comes back
 }
 
 undisturbed() { :; }
@@ -142,5 +156,6 @@ failures_allowed=0
 stack_launch order-service
 stack_wait_healthy || fail 'order-service does not come back'
 run 'a restart of the second replicas' 1000 restart_all --mode rpc --concurrency 300
+verify_audit 'all of it'
 for name in order-service.2 payment-service.2 inventory-service.2; do stack_end_cleanly "$name"; done
 finish

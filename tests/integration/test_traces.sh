@@ -170,6 +170,20 @@ for n in {1..50}; do # until one goes through all services
   order "last-$n"
   [[ $http_status != 200 ]] || break
 done
+# An order whose service dies right after its first commit is gone on with in the same trace.
+STORE_FAULT_POINT=after_commit:1 stack_restart order-service
+order crashed -H 'traceparent: 00-0af7651916cd43dd8448eb211c80319f-b7ad6b7169203331-01'
+{ wait "${stack_pid[order-service]}"; } 2>/dev/null || true
+unset "stack_pid[order-service]"
+stack_restart order-service
+deadline=$((SECONDS + 20))
+until http GET "$gateway_url/traces/crashed" && jq -e 'any(.spans[]; .service == "inventory")' <<<"$http_body" &>/dev/null; do
+  ((SECONDS < deadline)) || break
+  sleep 0.2
+done
+check_json 'an order taken over after a crash stays in its trace' \
+  'any(.spans[]; .service == "inventory") and ([.spans[].trace_id] | unique) == ["0af7651916cd43dd8448eb211c80319f"]'
+http_body=
 stack_stop
 check 'spans that waited when the store was stopped' \
   "$(jq -rs --arg id "last-$n" '[.[] | select(.attributes["store.correlation_id"] == $id) | .service] | unique | join(" ")' "$spans")" 'gateway inventory order payment'

@@ -463,7 +463,7 @@ static void each_change_is_audited_with_its_correlation(void **state) {
     assert_non_null(strstr(line, lines == 2 ? "LAPTOP-001" : id));
   }
   assert_int_equal(lines, 3);
-  remove_folder(folder, (const char *const[]){"audit.jsonl", NULL});
+  remove_folder(folder, (const char *const[]){"audit.jsonl", "audit.jsonl.name", NULL});
 }
 
 /* --- many at once --- */

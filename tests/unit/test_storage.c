@@ -1,7 +1,10 @@
 /* Storage: jobs, group commit, what a failing job leaves behind, reads, migrations, a disk that is full. */
 #include <pthread.h>
 
+#include <sys/stat.h>
+
 #include "database_fixture.h"
+#include "telemetry/audit_chain.h"
 
 enum { INSERT, COUNT, SWAPPED, NO_ROOM, ROOM, STATEMENT_COUNT };
 
@@ -38,7 +41,7 @@ static int make_files(void **state) {
 
 static int remove_files(void **state) {
   files *f = *state;
-  remove_folder(f->folder, (const char *const[]){"test.db", "audit.jsonl", NULL});
+  remove_folder(f->folder, (const char *const[]){"test.db", "audit.jsonl", "audit.jsonl.name", NULL});
   free(f);
   return 0;
 }
@@ -249,6 +252,65 @@ static void when_done_is_called_the_change_is_committed_and_audited(void **state
   assert_non_null(strstr(line, "\"audited\""));
   storage_close(db);
   audit_close(audit);
+}
+
+/* Writes notes one by one, under the names note-FIRST, … */
+static void write_notes(storage *db, int64_t first, int64_t count) {
+  sem_t done;
+  sem_init(&done, 0, 0);
+  for (int64_t id = first; id < first + count; id++) {
+    char text[32];
+    snprintf(text, sizeof text, "note-%lld", (long long)id);
+    note n = new_note(id);
+    n.text = text;
+    n.done = &done;
+    storage_write(db, &n.job);
+    sem_wait(&done);
+    assert_int_equal(n.status.code, RPC_OK);
+  }
+  sem_destroy(&done);
+}
+
+/* That the notes from 0 to count - 1 have one whole line each. */
+static void assert_lines(const files *f, int64_t count) {
+  FILE *lines = fopen(f->audit, "r");
+  char line[1024];
+  int64_t seen = 0;
+  assert_non_null(lines);
+  while (fgets(line, sizeof line, lines)) {
+    audit_link link;
+    size_t length = strcspn(line, "\n");
+    if (audit_chain_read(line, length, &link) == AUDIT_LINE_TORN) continue;
+    char wanted[48];
+    snprintf(wanted, sizeof wanted, "\"id\":\"note-%lld\"", (long long)seen);
+    if (!strstr(line, wanted)) fail_msg("no %s in %s", wanted, line);
+    assert_int_equal(link.seq, ++seen);
+  }
+  fclose(lines);
+  assert_int_equal(seen, count);
+}
+
+/* The end of the log, as a crash may leave it: any number of bytes that had not got there. */
+static void lines_that_a_crash_kept_from_the_audit_log_are_there_after_it(void **state) {
+  files *f = *state;
+  static const long lost[] = {0, 1, 100, 400, 1000, 1500}; /* of what is not known to be on the disk */
+  enum { ROUND = 70 };                                     /* more than wait for the disk together */
+  for (int round = 0; round < (int)(sizeof lost / sizeof lost[0]); round++) {
+    audit_log *audit = audit_open("test", f->audit);
+    storage *db = open_storage(f->database, true, audit, NULL);
+    assert_lines(f, round * ROUND);
+    write_notes(db, round * ROUND, ROUND);
+    storage_close(db);
+    audit_close(audit);
+    struct stat file;
+    assert_int_equal(stat(f->audit, &file), 0);
+    assert_int_equal(truncate(f->audit, file.st_size - lost[round] * (round > 0)), 0);
+  }
+  audit_log *audit = audit_open("test", f->audit);
+  storage *db = open_storage(f->database, true, audit, NULL);
+  storage_close(db);
+  audit_close(audit);
+  assert_lines(f, (int64_t)(sizeof lost / sizeof lost[0]) * ROUND);
 }
 
 static void a_change_whose_audit_line_cannot_be_written_is_not_acknowledged(void **state) {
@@ -463,6 +525,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(a_job_that_fails_is_alone_rolled_back, make_files, remove_files),
       cmocka_unit_test(a_statement_that_fails_fails_its_job),
       cmocka_unit_test_setup_teardown(when_done_is_called_the_change_is_committed_and_audited, make_files,
+                                      remove_files),
+      cmocka_unit_test_setup_teardown(lines_that_a_crash_kept_from_the_audit_log_are_there_after_it, make_files,
                                       remove_files),
       cmocka_unit_test(a_change_whose_audit_line_cannot_be_written_is_not_acknowledged),
       cmocka_unit_test_setup_teardown(the_queue_is_bounded, make_files, remove_files),
