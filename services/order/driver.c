@@ -37,9 +37,10 @@ typedef struct order_saga {
   order_record order;
   order_record existing; /* insert: the order that has the key already */
   bool is_duplicate;
-  saga_state from; /* update: the state that is stored */
-  bool is_written; /* order.state is what is stored */
-  uint32_t tries;  /* of the step or write at hand */
+  bool is_doubtful; /* insert: nobody knows whether an earlier try was made */
+  saga_state from;  /* update: the state that is stored */
+  bool is_written;  /* order.state is what is stored */
+  uint32_t tries;   /* of the step or write at hand */
   rpc_timer timer;
   order_step step;
   int64_t accepted_us, deadline_us;
@@ -60,6 +61,7 @@ struct order_driver {
 
 static void act(order_saga *saga);
 static void write_state(order_saga *saga);
+static void write_order(order_saga *saga);
 
 /* --- the table --- */
 
@@ -189,6 +191,8 @@ static void on_wait_over(void *arg) {
   order_saga *saga = arg;
   if (saga->is_written) {
     act(saga);
+  } else if (saga->is_doubtful) {
+    write_order(saga);
   } else {
     write_state(saga);
   }
@@ -326,9 +330,10 @@ static rpc_status run_insert(storage_job *job, storage_tx *tx) {
     audit_change(tx, order, "", order->created_ms);
     return storage_tx_status(tx);
   }
+  rpc_arena *arena = rpc_call_arena(saga->waiters->call);
+  if (saga->is_doubtful && order_store_find(tx, order->order_id, arena, &saga->existing)) return rpc_status_ok();
   saga->is_duplicate =
-      order->idempotency_key &&
-      order_store_find_by_key(tx, order->idempotency_key, rpc_call_arena(saga->waiters->call), &saga->existing);
+      order->idempotency_key && order_store_find_by_key(tx, order->idempotency_key, arena, &saga->existing);
   if (saga->is_duplicate || storage_tx_status(tx).code != RPC_OK) return storage_tx_status(tx);
   return rpc_status_error(RPC_INTERNAL, "DUPLICATE_ORDER_ID", "order %s exists already", order->order_id);
 }
@@ -349,7 +354,12 @@ static void answer_duplicate(order_driver *driver, rpc_call *call, const order_r
 static void insert_done(storage_job *job, const rpc_status *status) {
   order_saga *saga = (order_saga *)job;
   bool is_stored = status->code == RPC_OK || strcmp(status->reason, STORAGE_REASON_AUDIT) == 0;
-  if (!is_stored) {
+  if (!is_stored && (saga->is_doubtful || strcmp(status->reason, STORAGE_REASON_UNKNOWN) == 0)) {
+    saga->is_doubtful = true; /* were it let go of, and there, nobody would drive it: its lease is this process's */
+    saga->is_written = false;
+    log_write_failure(saga, status);
+    try_again(saga);
+  } else if (!is_stored) {
     abandon(saga, status);
   } else if (saga->is_duplicate) {
     order_record existing = saga->existing, asked = saga->order;
@@ -358,8 +368,16 @@ static void insert_done(storage_job *job, const rpc_status *status) {
     saga_free(saga);
     answer_duplicate(driver, waiter->call, &asked, &existing);
   } else {
+    saga->is_doubtful = false;
+    saga->is_written = true;
+    saga->tries = 0;
     act(saga);
   }
+}
+
+static void write_order(order_saga *saga) {
+  saga->job = traced_job(saga, run_insert, insert_done);
+  storage_write(saga->driver->config.db, &saga->job);
 }
 
 static order_saga *new_saga(order_driver *driver) {
@@ -386,9 +404,8 @@ void order_driver_place(order_driver *driver, rpc_call *call, const order_record
   saga->order.trace = *rpc_call_trace(call);
   saga->accepted_us = rpc_call_received_us(call);
   saga->deadline_us = rpc_call_deadline_us(call);
-  saga->job = traced_job(saga, run_insert, insert_done);
   enter(saga);
-  storage_write(driver->config.db, &saga->job);
+  write_order(saga);
 }
 
 /* --- orders taken over --- */
