@@ -13,6 +13,11 @@ status=0
 /usr/bin/python3 "$(dirname "$0")/dashboards.py" "$monitoring/grafana" >"$stack_dir/expressions" || status=$?
 check 'the dashboards are in order' "$status" 0
 status=0
+cp -r "$(dirname "$0")/../grafana" "$stack_dir/grafana"
+npm ci --prefix "$stack_dir/grafana" --prefer-offline --ignore-scripts --legacy-peer-deps --no-audit --no-fund --silent
+node "$stack_dir/grafana/check.mjs" "$monitoring/grafana/dashboards" >&2 || status=$?
+check "Grafana's schema describes the dashboards" "$status" 0
+status=0
 (cd "$monitoring" && promtool test rules alerts_test.yml) >"$stack_dir/promtool" 2>&1 || { status=$?; cat "$stack_dir/promtool" >&2; }
 check 'the alerts pass their tests' "$status" 0
 tested=$(sed -n 's/^ *alertname: //p' "$monitoring/alerts_test.yml" | sort -u)
