@@ -65,11 +65,6 @@ static rpc_status check_request(const exchange *self, int *http_status) {
 
 static void call(exchange *self, const api_method *method, const ProtobufCMessage *message) {
   rpc_call_options options = exchange_call_options(self);
-  rpc_metadata authorization = {RPC_METADATA_AUTHORIZATION, self->headers.authorization};
-  if (authorization.value) {
-    options.metadata = &authorization;
-    options.metadata_count = 1;
-  }
   rpc_completion completion = {.thunk = on_response, .arg = self};
   rpc_client_call(self->endpoint->backend->client, method, message, &options,
                   completion); /* the exchange may be gone now */
@@ -87,7 +82,9 @@ void api_handle(exchange *self) {
     size_t count;
     self->endpoint = &self->listener->endpoints[match.route - routes_all(self->listener->routes, &count)];
     self->span = trace_span_start(server->config.traces, match.route->name, TRACE_SERVER, &self->headers.parent);
-    status = check_request(self, &http_status);
+    auth *callers = server->config.auth;
+    if (callers) status = auth_check_method(callers, match.route->method, self->headers.authorization);
+    if (status.code == RPC_OK) status = check_request(self, &http_status);
   }
   if (status.code == RPC_OK) {
     h2o_iovec_t query = exchange_query(self), body = self->req->entity;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "gateway/problem.h"
+#include "rpc/metadata.h"
 
 enum { HEADERS_ARENA = 64 * 1024 };
 
@@ -99,6 +100,11 @@ rpc_call_options exchange_call_options(exchange *self) {
       .correlation_id = self->headers.correlation_id,
       .parent = self->span.name ? &self->span.context : &self->headers.parent,
   };
+  if (self->headers.authorization) {
+    self->authorization = (rpc_metadata){RPC_METADATA_AUTHORIZATION, self->headers.authorization};
+    options.metadata = &self->authorization;
+    options.metadata_count = 1;
+  }
   if (self->headers.timeout_ms) options.deadline_us = self->started_us + (int64_t)self->headers.timeout_ms * 1000;
   return options;
 }
@@ -110,7 +116,7 @@ static void end_span(exchange *self, const rpc_status *status) {
   trace_span_set_text(span, "http.request.method", self->endpoint->method);
   trace_span_set_text(span, "http.route", self->endpoint->path);
   trace_span_set_number(span, "http.response.status_code", self->http_status);
-  trace_span_set_text(span, "url.scheme", "http");
+  trace_span_set_text(span, "url.scheme", self->listener->server->tls ? "https" : "http");
   trace_span_end(self->listener->server->config.traces, span, (int)status->code, self->headers.correlation_id,
                  status->code == RPC_OK ? NULL : reason);
 }
@@ -136,8 +142,33 @@ void exchange_reply(exchange *self, int http_status, const char *content_type) {
   settle(self, &ok);
 }
 
+/* The error of RFC 6750 §3.1; a request without a token is only told what it takes. */
+static const char *challenge_of(const rpc_status *status) {
+  if (strcmp(status->reason, AUTH_REASON_INVALID) == 0) return "Bearer realm=\"store\", error=\"invalid_token\"";
+  if (strcmp(status->reason, AUTH_REASON_SCOPE) == 0) return "Bearer realm=\"store\", error=\"insufficient_scope\"";
+  return status->code == RPC_UNAUTHENTICATED ? "Bearer realm=\"store\"" : NULL;
+}
+
+static void set_retry_after(exchange *self, const rpc_status *status) {
+  const char *seconds = rpc_status_fact_of(status, AUTH_FACT_RETRY_AFTER);
+  bool is_temporary = self->http_status == 429 || self->http_status == 503;
+  if (is_temporary) snprintf(self->retry_after, sizeof self->retry_after, "%s", seconds ? seconds : "1");
+}
+
+bool exchange_authorize(exchange *self, auth_scope scope) {
+  auth *callers = self->listener->server->config.auth;
+  if (!callers) return true;
+  rpc_status status = auth_check(callers, scope, self->headers.authorization);
+  if (status.code == RPC_OK) return true;
+  exchange_fail(self, &status, 0);
+  exchange_send(self);
+  return false;
+}
+
 void exchange_fail(exchange *self, const rpc_status *status, int http_status) {
   self->http_status = http_status ? http_status : problem_http_status(status->code);
+  self->challenge = challenge_of(status);
+  set_retry_after(self, status);
   self->content_type = PROBLEM_CONTENT_TYPE;
   self->body.length = 0;
   self->body.failed = false;
@@ -154,8 +185,8 @@ static void add_headers(h2o_req_t *req, const exchange *self) {
   if (self->content_encoding) add_header(req, "content-encoding", self->content_encoding);
   add_header(req, "x-correlation-id", self->headers.correlation_id);
   if (self->allow[0]) add_header(req, "allow", self->allow);
-  if (self->http_status == 401) add_header(req, "www-authenticate", "Bearer");
-  if (self->http_status == 429 || self->http_status == 503) add_header(req, "retry-after", "1");
+  if (self->challenge) add_header(req, "www-authenticate", self->challenge);
+  if (self->retry_after[0]) add_header(req, "retry-after", self->retry_after);
 }
 
 void exchange_send(exchange *self) {

@@ -20,13 +20,16 @@ typedef struct exchange {
   bool is_answered; /* nothing is under way any more; the loop's */
   rpc_arena arena;
   request_headers headers;
-  trace_span span; /* its name is NULL where none was opened */
+  rpc_metadata authorization; /* the header, for the services */
+  trace_span span;            /* its name is NULL where none was opened */
   int64_t started_us;
   /* the answer */
   int http_status;
   const char *content_type;
   const char *content_encoding; /* of a body that is compressed already; NULL for any other */
   char allow[ROUTE_ALLOW_SIZE]; /* of a 405 */
+  const char *challenge;        /* of a 401 or 403; NULL: none */
+  char retry_after[16];         /* seconds; of a 429 or 503 */
   json_writer body;
 } exchange;
 
@@ -41,6 +44,9 @@ bool exchange_is(const exchange *self, const char *method);
 
 /* What to say beside a call made for this exchange; valid until it is answered. */
 rpc_call_options exchange_call_options(exchange *self);
+
+/* False where the caller may not: the exchange is answered then. */
+bool exchange_authorize(exchange *self, auth_scope scope);
 
 /* A success, whose body has been written to self->body. content_type: a literal, or in the exchange's arena. */
 void exchange_reply(exchange *self, int http_status, const char *content_type);

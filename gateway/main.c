@@ -2,13 +2,16 @@
  *
  * Settings: STORE_DATA_DIR (default .store), STORE_GATEWAY_HOST (127.0.0.1), STORE_GATEWAY_HTTP_PORT (8000), and for
  * each service STORE_<NAME>_HTTP_PORT and STORE_<NAME>_ADDRESS (by default the ports in its .proto); 0: any free port.
- * The log's line "listening" has the ports. And those of process/tracing.h. */
+ * The log's line "listening" has the ports. HTTPS on all ports: STORE_GATEWAY_TLS_CERT_FILE, _KEY_FILE, and for
+ * clients' certificates _CLIENT_AUTH (none, optional, required) and _CLIENT_CA_FILE, see tls.h. Tokens and certificates
+ * towards the services as theirs: auth/auth.h, rpc/tls.h. And those of process/tracing.h. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
+#include "auth/auth.h"
 #include "gateway/server.h"
 #include "process/tracing.h"
 #include "rpc/process.h"
@@ -29,6 +32,8 @@ typedef struct process {
   metrics_registry *metrics;
   tracing tracing;
   log_sink *log;
+  rpc_tls *tls; /* NULL: none */
+  auth *auth;   /* NULL: everybody may call */
   gateway_backend backends[GATEWAY_BACKENDS_MAX];
   size_t backend_count;
   gateway_replica replicas[GATEWAY_REPLICAS_MAX];
@@ -65,7 +70,7 @@ static bool is_known(const process *self, const char *name) {
 /* urls: of one process or, comma-separated, of several that calls are shared among. */
 static rpc_client *connect_to(process *self, const char *service, const char *urls) {
   rpc_status status;
-  rpc_transport *transport = rpc_transport_create_nng(urls, &status);
+  rpc_transport *transport = rpc_transport_create_nng(urls, self->tls, &status);
   check(self, transport, status.message);
   rpc_client *client = rpc_client_create(&(rpc_client_config){.target = service,
                                                               .transport = transport,
@@ -73,6 +78,7 @@ static rpc_client *connect_to(process *self, const char *service, const char *ur
                                                               .max_attempts = ATTEMPTS,
                                                               .random = &self->random,
                                                               .metrics = self->metrics,
+                                                              .token = settings_text("STORE_TOKEN", NULL),
                                                               .traces = self->tracing.recorder});
   check(self, client, "out of memory");
   return client;
@@ -124,6 +130,11 @@ static void open_process(process *self) {
   self->metrics = metrics_registry_create();
   bool is_traced = self->metrics && tracing_open(&self->tracing, "gateway", self->metrics);
   check(self, self->clock && is_traced, "out of memory");
+  rpc_status status;
+  self->tls = rpc_tls_create_from_settings(&status);
+  check(self, status.code == RPC_OK, status.message);
+  self->auth = auth_open_from_settings(self->clock, &status);
+  check(self, status.code == RPC_OK, status.message);
   for (size_t i = 0; i < api_service_count; i++) {
     const char *name = api_services[i]->name;
     if (name[0] != '\0' && !is_known(self, name)) add_backend(self, api_services[i]);
@@ -139,7 +150,21 @@ static void log_ports(const process *self, const gateway *server) {
   log_write(self->log, LOG_INFO, "listening", fields, (unsigned)self->backend_count + 1);
 }
 
+static gateway_tls_config tls_settings(void) {
+  static const char *const choices[] = {[GATEWAY_CLIENT_NONE] = "none",
+                                        [GATEWAY_CLIENT_OPTIONAL] = "optional",
+                                        [GATEWAY_CLIENT_REQUIRED] = "required",
+                                        NULL};
+  return (gateway_tls_config){.cert_file = settings_text("STORE_GATEWAY_TLS_CERT_FILE", NULL),
+                              .key_file = settings_text("STORE_GATEWAY_TLS_KEY_FILE", NULL),
+                              .client_ca_file = settings_text("STORE_GATEWAY_TLS_CLIENT_CA_FILE", NULL),
+                              .client_auth = (gateway_client_auth)settings_choice("STORE_GATEWAY_TLS_CLIENT_AUTH",
+                                                                                  GATEWAY_CLIENT_NONE, choices)};
+}
+
 static void close_process(process *self) {
+  auth_close(self->auth);
+  rpc_tls_destroy(self->tls);
   rpc_clock_destroy(self->clock);
   tracing_close(&self->tracing);
   metrics_registry_destroy(self->metrics);
@@ -169,6 +194,8 @@ int main(void) {
                                                      .metrics = self.metrics,
                                                      .traces = self.tracing.recorder,
                                                      .log = self.log,
+                                                     .auth = self.auth,
+                                                     .tls = tls_settings(),
                                                      .max_in_flight = max_in_flight},
                                    &status);
   check(&self, server, status.message);

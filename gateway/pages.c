@@ -19,16 +19,17 @@ static void openapi_page(exchange *self);
 static const struct {
   const char *path; /* a name in braces, at the end: whatever is there */
   void (*handle)(exchange *self);
+  bool is_open; /* to everybody; others take a token with the scope read, where tokens are asked for */
   const char *about;
 } pages[PAGES_COUNT] = {
-    {"/", index_page, "this page"},
-    {"/health", health_page, "whether it serves, and what it depends on"},
-    {"/metrics", scrape_metrics_page, "Prometheus text; of a service on the port for all with ?service=NAME"},
-    {"/openapi.json", openapi_page, "all endpoints, as OpenAPI"},
-    {"/docs", docs_page, "the same for people"},
-    {"/docs/{file}", docs_file_page, "what that page loads"},
-    {"/targets", scrape_targets_page, "every process to scrape, for Prometheus' HTTP service discovery"},
-    {"/traces/{correlation_id}", traces_page, "the spans of one order, as JSON, with the critical path"},
+    {"/", index_page, true, "this page"},
+    {"/health", health_page, true, "whether it serves, and what it depends on"},
+    {"/metrics", scrape_metrics_page, false, "Prometheus text; of a service on the port for all with ?service=NAME"},
+    {"/openapi.json", openapi_page, true, "all endpoints, as OpenAPI"},
+    {"/docs", docs_page, true, "the same for people"},
+    {"/docs/{file}", docs_file_page, true, "what that page loads"},
+    {"/targets", scrape_targets_page, false, "every process to scrape, for Prometheus' HTTP service discovery"},
+    {"/traces/{correlation_id}", traces_page, false, "the spans of one order, as JSON, with the critical path"},
 };
 
 void pages_init(gateway *server) {
@@ -47,7 +48,7 @@ bool pages_handle(exchange *self) {
     if (!is_path(path, pages[i].path)) continue;
     self->endpoint = &self->listener->server->pages[i];
     if (exchange_is(self, "GET") || exchange_is(self, "HEAD")) {
-      pages[i].handle(self);
+      if (pages[i].is_open || exchange_authorize(self, AUTH_READ)) pages[i].handle(self);
       return true;
     }
     rpc_status status = rpc_status_error(RPC_UNIMPLEMENTED, "METHOD_NOT_ALLOWED", "%s answers GET", pages[i].path);

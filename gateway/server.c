@@ -102,6 +102,9 @@ static void on_accept(h2o_socket_t *socket, const char *error) {
     accepted->on_close.cb = on_connection_closed;
     accepted->on_close.data = opened;
     server->connection_count++;
+    if (server->tls) {
+      listener->accept.ssl_ctx = gateway_tls_context(server->tls, rpc_clock_now_us(server->config.clock));
+    }
     h2o_accept(&listener->accept, accepted);
   }
   set_accepting(server, false);
@@ -333,6 +336,7 @@ gateway *gateway_create(const gateway_config *config, rpc_status *status) {
   server->config = *config;
   configure(server);
   rpc_status outcome = rpc_status_ok();
+  if (config->tls.cert_file) server->tls = gateway_tls_create(&config->tls, config->log, &outcome);
   for (size_t i = 0; i < config->backend_count && outcome.code == RPC_OK; i++) {
     outcome = add_listener(server, &server->backends[i], server->backends[i].http_port);
   }
@@ -349,6 +353,7 @@ gateway *gateway_create(const gateway_config *config, rpc_status *status) {
   }
   h2o_config_dispose(&server->h2o_config);
   free_listeners(server);
+  gateway_tls_destroy(server->tls);
   sem_destroy(&server->is_ready);
   free(server);
   return NULL;
@@ -374,6 +379,7 @@ void gateway_destroy(gateway *server) {
   pthread_join(server->thread, NULL);
   if (server->connection_count > 0) return; /* the loop's memory is still in use, and the process about to end */
   free_listeners(server);
+  gateway_tls_destroy(server->tls);
   sem_destroy(&server->is_ready);
   free(server);
 }

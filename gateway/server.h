@@ -1,6 +1,6 @@
 /* The HTTP side of the store: one event loop, a listener for all services and one for each, requests turned into RPC
  * calls by the generated table, and a few pages of the gateway's own (pages.c). HTTP/1.1
- * and HTTP/2 (prior knowledge or upgrade) in cleartext. Made by main, and by tests. */
+ * and HTTP/2 in cleartext (prior knowledge or upgrade) or over TLS (tls.h). Made by main, and by tests. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,6 +8,8 @@
 #include <stdint.h>
 
 #include "api.h"
+#include "auth/auth.h"
+#include "gateway/tls.h"
 #include "rpc/client.h"
 #include "rpc/clock.h"
 #include "rpc/random.h"
@@ -48,6 +50,8 @@ typedef struct gateway_config {
   uint32_t max_in_flight;      /* requests being answered, past which one is refused with 429; 0: 16384 */
   uint32_t max_connections;    /* past which no more are accepted until one ends; 0: 16384. Never more
                                   than the process may have descriptors for */
+  auth *auth;                  /* who may call what; NULL: everybody may */
+  gateway_tls_config tls;      /* its cert_file NULL: no TLS */
   uint32_t request_timeout_ms; /* for a request to arrive, and for an idle connection; 0: 20000 */
 } gateway_config;
 

@@ -48,8 +48,11 @@ typedef struct runner_door_config {
                              bound of its clients */
   bool http2;             /* door_gateway; without TLS by upgrade */
   const char *ca_file;    /* door_gateway: PEM file to trust for https; NULL: the system's */
-  bool insecure;          /* door_gateway: any certificate will do */
-  rpc_clock *clock;       /* outlives the door, like random */
+  const char *cert_file;  /* … to show, with its key; NULL: none */
+  const char *key_file;
+  const char *token; /* door_gateway: bearer token; NULL: none */
+  bool insecure;     /* door_gateway: any certificate will do */
+  rpc_clock *clock;  /* outlives the door, like random */
   rpc_random *random;
 } runner_door_config;
 

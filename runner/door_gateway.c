@@ -22,6 +22,7 @@ typedef struct gateway_door {
   uint32_t timeout_ms, max_in_flight;
   bool http2, insecure;
   char *ca_file; /* NULL: the system's */
+  const char *cert_file, *key_file, *token;
   curl_loop loop;
   pthread_t thread;
 
@@ -139,6 +140,8 @@ static void set_up(const gateway_door *door, CURL *easy) {
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version);
   curl_easy_setopt(easy, CURLOPT_PIPEWAIT, door->http2 ? 1L : 0L); /* streams of one connection, not more of them */
   if (door->ca_file != NULL) curl_easy_setopt(easy, CURLOPT_CAINFO, door->ca_file);
+  if (door->cert_file != NULL) curl_easy_setopt(easy, CURLOPT_SSLCERT, door->cert_file);
+  if (door->key_file != NULL) curl_easy_setopt(easy, CURLOPT_SSLKEY, door->key_file);
   if (door->insecure) {
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
@@ -263,6 +266,13 @@ static bool add_header(struct curl_slist **headers, const char *name, const char
   return longer != NULL;
 }
 
+static bool add_token(struct curl_slist **headers, const char *token) {
+  char bearer[1100];
+  if (token == NULL) return true;
+  snprintf(bearer, sizeof bearer, "Bearer %s", token);
+  return add_header(headers, "Authorization", bearer);
+}
+
 static rest_exchange *make_exchange(gateway_door *door, const api_method *method, const ProtobufCMessage *request,
                                     const runner_door_options *options) {
   static const runner_door_options no_options = {0};
@@ -276,7 +286,8 @@ static rest_exchange *make_exchange(gateway_door *door, const api_method *method
   if (!runner_rest_request_make(&exchange->request, base_url_of(door, method), &method->routes[0], request) ||
       !add_header(&exchange->headers, "Content-Type", type) ||
       !add_header(&exchange->headers, "X-Correlation-ID", options->correlation_id) ||
-      !add_header(&exchange->headers, "Idempotency-Key", options->idempotency_key)) {
+      !add_header(&exchange->headers, "Idempotency-Key", options->idempotency_key) ||
+      !add_token(&exchange->headers, door->token)) {
     free_exchange(exchange);
     return NULL;
   }
@@ -341,6 +352,9 @@ runner_door *runner_door_create_gateway(const runner_door_config *config, rpc_st
   door->insecure = config->insecure;
   pthread_mutex_init(&door->lock, NULL);
   if (!curl_loop_open(&door->loop, (long)config->max_in_flight)) goto no_memory;
+  door->cert_file = config->cert_file;
+  door->key_file = config->key_file;
+  door->token = config->token;
   if (config->ca_file != NULL && (door->ca_file = strdup(config->ca_file)) == NULL) goto no_memory;
   for (; door->target_count < config->target_count; door->target_count++) {
     runner_door_target *target = &door->targets[door->target_count];

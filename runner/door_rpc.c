@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "rpc/settings.h"
 #include "rpc/transport.h"
 #include "runner/door.h"
 
@@ -57,10 +58,17 @@ static void destroy(runner_door *super) {
 
 rpc_client *runner_door_connect(const char *target, const char *urls, uint32_t timeout_ms, rpc_clock *clock,
                                 rpc_random *random, rpc_status *status) {
-  rpc_transport *transport = rpc_transport_create_nng(urls, status);
+  rpc_tls *tls = rpc_tls_create_from_settings(status);
+  if (status->code != RPC_OK) return NULL;
+  rpc_transport *transport = rpc_transport_create_nng(urls, tls, status);
+  rpc_tls_destroy(tls);
   if (transport == NULL) return NULL;
-  rpc_client_config config = {
-      .target = target, .transport = transport, .clock = clock, .random = random, .timeout_ms = timeout_ms};
+  rpc_client_config config = {.target = target,
+                              .transport = transport,
+                              .clock = clock,
+                              .random = random,
+                              .token = settings_text("STORE_TOKEN", NULL),
+                              .timeout_ms = timeout_ms};
   rpc_client *client = rpc_client_create(&config);
   if (client == NULL) {
     *status = rpc_status_error(RPC_RESOURCE_EXHAUSTED, "OUT_OF_MEMORY", "no memory for a client of %s", target);

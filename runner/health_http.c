@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "gateway/json_write.h"
+#include "rpc/settings.h"
 #include "rpc/status.h"
 #include "runner/call.h"
 #include "runner/health.h"
@@ -49,6 +50,11 @@ static int print_line(const char *url, CURLcode outcome, long http_status, const
   return http_status == 200 ? 0 : RUNNER_HEALTH_EXIT_NOT_SERVING;
 }
 
+static void use_file(CURL *curl, CURLoption option, const char *setting) {
+  const char *file = settings_text(setting, NULL);
+  if (file) curl_easy_setopt(curl, option, file);
+}
+
 int runner_health_get(const char *url, long timeout_ms) {
   char target[URL_MAX];
   snprintf(target, sizeof target, "%s/health", url);
@@ -60,6 +66,9 @@ int runner_health_get(const char *url, long timeout_ms) {
     curl_easy_setopt(curl, CURLOPT_URL, target);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, timeout_ms);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    use_file(curl, CURLOPT_CAINFO, "STORE_TLS_CA_FILE");
+    use_file(curl, CURLOPT_SSLCERT, "STORE_TLS_CERT_FILE");
+    use_file(curl, CURLOPT_SSLKEY, "STORE_TLS_KEY_FILE");
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
     outcome = curl_easy_perform(curl);

@@ -62,7 +62,7 @@ typedef struct runner_options {
   const char *gateway_url; /* one for all services; empty: http://gateway_host:port of each */
   const char *gateway_host;
   const char *http; /* 1.1 or 2 */
-  const char *ca_file;
+  const char *ca_file, *cert_file, *key_file;
   bool insecure;
   runner_service_options services[RUNNER_SERVICES];
   char **addresses; /* what follows `health` (none: the default addresses), or the arguments of other commands */

@@ -1,5 +1,6 @@
 /* See run.h. */
 #include "runner/run.h"
+#include "rpc/settings.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -48,6 +49,10 @@ static int no_memory(void) {
   return RUNNER_EXIT_FAILED;
 }
 
+static const char *given(const char *text) {
+  return text[0] == '\0' ? NULL : text;
+}
+
 static runner_door *open_door(const runner_options *options, const char *mode, const runner_door_target *targets,
                               size_t target_count, uint32_t in_flight, rpc_clock *clock, rpc_random *random) {
   runner_door_config config = {
@@ -56,7 +61,10 @@ static runner_door *open_door(const runner_options *options, const char *mode, c
       .timeout_ms = (uint32_t)lround(options->request_timeout * 1000),
       .max_in_flight = in_flight + SPARE_CALLS,
       .http2 = strcmp(options->http, "2") == 0,
-      .ca_file = options->ca_file[0] == '\0' ? NULL : options->ca_file,
+      .ca_file = given(options->ca_file),
+      .cert_file = given(options->cert_file),
+      .key_file = given(options->key_file),
+      .token = settings_text("STORE_TOKEN", NULL),
       .insecure = options->insecure,
       .clock = clock,
       .random = random,

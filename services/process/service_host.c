@@ -68,6 +68,16 @@ static void choose_database(service_host *host) {
   }
 }
 
+/* Who is let in, and with what this process is let in elsewhere. */
+static void open_doors(service_host *host) {
+  rpc_status status;
+  host->tls = rpc_tls_create_from_settings(&status);
+  if (status.code != RPC_OK) fail(host, "certificates", status.message);
+  host->auth = auth_open_from_settings(host->clock, &status);
+  if (status.code != RPC_OK) fail(host, "tokens", status.message);
+  host->token = settings_text("STORE_TOKEN", NULL);
+}
+
 void service_host_open(service_host *host, const api_service *api) {
   memset(host, 0, sizeof *host);
   host->api = api;
@@ -91,12 +101,15 @@ void service_host_open(service_host *host, const api_service *api) {
     fault_plan_parse(&host->fault_plan, planned_fault);
     host->faults = &host->fault_plan;
   }
+  open_doors(host);
   host->server = rpc_server_create(&(rpc_server_config){.name = host->name,
                                                         .clock = host->clock,
                                                         .random = &host->random,
                                                         .metrics = host->metrics,
                                                         .traces = host->traces,
                                                         .faults = host->faults,
+                                                        .authorize = host->auth ? auth_check_method : NULL,
+                                                        .authorize_arg = host->auth,
                                                         .max_in_flight = (uint32_t)max_in_flight});
   if (!host->server) fail(host, "server", "out of memory");
 }
@@ -106,7 +119,7 @@ void service_host_serve(service_host *host) {
   snprintf(fallback, sizeof fallback, "tcp://127.0.0.1:%u", (unsigned)host->api->rpc_port);
   const char *urls = settings_text(settings_name(name, host->name, "LISTEN"), fallback);
   rpc_status status;
-  rpc_listener *listener = rpc_listener_create(host->server, urls, &status);
+  rpc_listener *listener = rpc_listener_create(host->server, urls, host->tls, &status);
   if (!listener) service_host_check(host, &status);
   log_at(host->log, LOG_INFO, "listening", LOG_TEXT("urls", urls));
   process_wait_for_stop();
@@ -122,6 +135,8 @@ void service_host_serve(service_host *host) {
 void service_host_close(service_host *host) {
   char name[64];
   rpc_server_destroy(host->server);
+  auth_close(host->auth);
+  rpc_tls_destroy(host->tls);
   rpc_clock_destroy(host->clock);
   tracing_close(&host->tracing);
   metrics_registry_destroy(host->metrics);

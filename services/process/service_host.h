@@ -7,11 +7,15 @@
  * default 24: how long idempotency keys are kept), STORE_SEED (0: from the operating system), STORE_LOG_LEVEL (debug,
  * info, warn, error), and, with the service's name, STORE_<NAME>_LISTEN (default tcp://127.0.0.1:<port in the .proto>)
  * and STORE_MAX_IN_FLIGHT (1 to 1000000; default 16384), STORE_AUDIT_MAX_BYTES (4096 and more; default 256 MiB) and
- * STORE_AUDIT_FILES_KEPT (1 to 1000; default 8), see telemetry/audit.h; those of process/tracing.h. */
+ * STORE_AUDIT_FILES_KEPT (1 to 1000; default 8), see telemetry/audit.h; STORE_TLS_CA_FILE,
+ * STORE_TLS_CERT_FILE and STORE_TLS_KEY_FILE, see rpc/tls.h; STORE_TOKENS_FILE and STORE_TOKEN, see auth/auth.h; those
+ * of process/tracing.h. */
 #pragma once
 
+#include "auth/auth.h"
 #include "process/tracing.h"
 #include "rpc/server.h"
+#include "rpc/tls.h"
 #include "telemetry/audit.h"
 #include "telemetry/log.h"
 
@@ -29,8 +33,11 @@ typedef struct service_host {
   trace_recorder *traces; /* its recorder */
   fault_plan *faults;     /* NULL unless STORE_FAULT_POINT is set: see rpc/fault_plan.h */
   fault_plan fault_plan;
-  log_sink *log;    /* to standard error */
-  audit_log *audit; /* "<data_dir>/<name>-audit.jsonl" */
+  log_sink *log;     /* to standard error */
+  audit_log *audit;  /* "<data_dir>/<name>-audit.jsonl" */
+  rpc_tls *tls;      /* NULL: none */
+  const char *token; /* STORE_TOKEN, for what it calls itself; NULL: none */
+  auth *auth;        /* NULL: everybody may call */
   rpc_server *server;
 } service_host;
 

@@ -410,6 +410,14 @@ static const char *keep(client_call *call, const char *text) {
   return text && *text ? rpc_arena_strdup(&call->arena, text) : NULL;
 }
 
+static void add_token(client_call *call) {
+  const char *token = call->client->config.token;
+  for (size_t i = 0; i < call->metadata_count; i++) {
+    if (strcmp(call->metadata[i].key, RPC_METADATA_AUTHORIZATION) == 0) return;
+  }
+  if (token) add_metadata(call, RPC_METADATA_AUTHORIZATION, rpc_arena_printf(&call->arena, "Bearer %s", token));
+}
+
 static void fill_metadata(client_call *call, const rpc_call_options *options) {
   call->has_key = options->idempotency_key && *options->idempotency_key;
   trace_context_format(&call->span.context, call->traceparent);
@@ -422,6 +430,7 @@ static void fill_metadata(client_call *call, const rpc_call_options *options) {
   for (size_t i = 0; i < options->metadata_count; i++) {
     add_metadata(call, keep(call, options->metadata[i].key), keep(call, options->metadata[i].value));
   }
+  add_token(call);
 }
 
 /* False, with the reason as the attempt's status, where the request cannot be sent. */

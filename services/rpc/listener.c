@@ -115,9 +115,9 @@ static void on_aio(void *arg) {
   }
 }
 
-static int listen_one(rpc_listener *listener, const char *url) {
+static int listen_one(rpc_listener *listener, const char *url, const rpc_tls *tls) {
   nng_listener nng;
-  int error = nng_listen(listener->socket, url, &nng, 0);
+  int error = rpc_tls_listen(tls, listener->socket, url, &nng);
   if (error != 0) return error;
   int port;
   if (listener->port == 0 && nng_listener_get_int(nng, NNG_OPT_TCP_BOUND_PORT, &port) == 0) {
@@ -126,13 +126,13 @@ static int listen_one(rpc_listener *listener, const char *url) {
   return 0;
 }
 
-static rpc_status listen_all(rpc_listener *listener, const char *urls) {
+static rpc_status listen_all(rpc_listener *listener, const char *urls, const rpc_tls *tls) {
   char *list = strdup(urls);
   if (!list) return rpc_status_error(RPC_RESOURCE_EXHAUSTED, "", "no memory");
   rpc_status status = rpc_status_ok();
   char *rest = NULL;
   for (char *url = strtok_r(list, ",", &rest); url && status.code == RPC_OK; url = strtok_r(NULL, ",", &rest)) {
-    int error = listen_one(listener, url);
+    int error = listen_one(listener, url, tls);
     if (error != 0) {
       status = rpc_status_error(RPC_UNAVAILABLE, "LISTEN", "cannot listen on '%s': %s", url, nng_strerror(error));
     }
@@ -141,7 +141,7 @@ static rpc_status listen_all(rpc_listener *listener, const char *urls) {
   return status;
 }
 
-rpc_listener *rpc_listener_create(rpc_server *server, const char *urls, rpc_status *status) {
+rpc_listener *rpc_listener_create(rpc_server *server, const char *urls, const rpc_tls *tls, rpc_status *status) {
   rpc_listener *listener = calloc(1, sizeof *listener);
   int error = listener ? nng_rep0_open(&listener->socket) : NNG_ENOMEM;
   if (error != 0) {
@@ -154,7 +154,7 @@ rpc_listener *rpc_listener_create(rpc_server *server, const char *urls, rpc_stat
   pthread_mutex_init(&listener->lock, NULL);
   /* Twice the bound: what is somewhat too large is told so by the server, what is more loses its connection. */
   nng_socket_set_size(listener->socket, NNG_OPT_RECVMAXSZ, 2 * rpc_server_max_message_size(server));
-  *status = listen_all(listener, urls);
+  *status = listen_all(listener, urls, tls);
   if (status->code != RPC_OK) {
     rpc_listener_destroy(listener);
     return NULL;

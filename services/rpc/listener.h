@@ -5,12 +5,14 @@
 #include <stdint.h>
 
 #include "rpc/server.h"
+#include "rpc/tls.h"
 
 typedef struct rpc_listener rpc_listener;
 
 /* urls: one or several, comma-separated: "tcp://127.0.0.1:9001,ipc:///run/order.ipc". Port 0 takes a free port.
- * The server outlives the listener. NULL on failure, with the reason in *status. */
-rpc_listener *rpc_listener_create(rpc_server *server, const char *urls, rpc_status *status);
+ * tls: for tls+tcp:// URLs; may be NULL, and need not outlive the function. The server outlives the listener. NULL on
+ * failure, with the reason in *status. */
+rpc_listener *rpc_listener_create(rpc_server *server, const char *urls, const rpc_tls *tls, rpc_status *status);
 
 /* The TCP port that the first tcp:// or ws:// URL got; 0 where there is none. */
 uint16_t rpc_listener_port(const rpc_listener *listener);

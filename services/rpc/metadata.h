@@ -6,7 +6,7 @@
 #define RPC_METADATA_CORRELATION_ID "x-correlation-id"
 #define RPC_METADATA_TRACEPARENT "traceparent" /* W3C Trace Context */
 #define RPC_METADATA_IDEMPOTENCY_KEY "idempotency-key"
-#define RPC_METADATA_AUTHORIZATION "authorization"
+#define RPC_METADATA_AUTHORIZATION "authorization" /* "Bearer TOKEN", RFC 6750 */
 
 /* rpc.system of spans: the envelope over NNG, with gRPC's status codes. */
 #define RPC_TRACE_SYSTEM "nng"

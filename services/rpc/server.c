@@ -347,6 +347,11 @@ static rpc_status read_envelope(rpc_call *call, nng_msg *message) {
   if (timeout_ms > ENVELOPE_TIMEOUT_MAX_MS) timeout_ms = ENVELOPE_TIMEOUT_MAX_MS;
   call->deadline_us = call->received_us + (int64_t)timeout_ms * 1000;
   start_span(call);
+  if (server->config.authorize) {
+    const char *authorization = rpc_call_metadata(call, RPC_METADATA_AUTHORIZATION);
+    status = server->config.authorize(server->config.authorize_arg, call->method->api, authorization);
+    if (status.code != RPC_OK) return status;
+  }
   return admit(call);
 }
 

@@ -20,13 +20,19 @@
 
 typedef struct rpc_server rpc_server;
 
+/* Whether the caller may call the method: RPC_OK, or why not. authorization: the metadata of that key, NULL where
+ * absent. From any thread; must not block. */
+typedef rpc_status (*rpc_authorize_fn)(void *arg, const api_method *method, const char *authorization);
+
 typedef struct rpc_server_config {
-  const char *name;            /* "order": in health, logs and metrics */
-  rpc_clock *clock;            /* outlives the server, like all pointers here */
-  rpc_random *random;          /* for correlation ids */
-  metrics_registry *metrics;   /* what Metrics/Scrape answers */
-  trace_recorder *traces;      /* may be NULL */
-  fault_plan *faults;          /* may be NULL */
+  const char *name;           /* "order": in health, logs and metrics */
+  rpc_clock *clock;           /* outlives the server, like all pointers here */
+  rpc_random *random;         /* for correlation ids */
+  metrics_registry *metrics;  /* what Metrics/Scrape answers */
+  trace_recorder *traces;     /* may be NULL */
+  fault_plan *faults;         /* may be NULL */
+  rpc_authorize_fn authorize; /* NULL: everybody may call everything */
+  void *authorize_arg;
   uint32_t max_in_flight;      /* 0: 16384 */
   uint32_t default_timeout_ms; /* for requests that name none; 0: 30000 */
   size_t max_message_size;     /* bytes of a request, and of what it unpacks to (times 16); 0: 1 MiB */

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "rpc/status.h"
+#include "rpc/tls.h"
 
 typedef struct rpc_exchange rpc_exchange;
 
@@ -41,5 +42,6 @@ struct rpc_transport {
 };
 
 /* urls: one or several replicas, comma-separated; calls are shared among those that are connected. Connects in the
- * background and again whenever a connection is lost. NULL on failure, with the reason in *status. */
-rpc_transport *rpc_transport_create_nng(const char *urls, rpc_status *status);
+ * background and again whenever a connection is lost. tls: for tls+tcp:// URLs; may be NULL, and need not outlive the
+ * function. NULL on failure, with the reason in *status. */
+rpc_transport *rpc_transport_create_nng(const char *urls, const rpc_tls *tls, rpc_status *status);

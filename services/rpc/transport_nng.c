@@ -212,19 +212,19 @@ static void destroy(rpc_transport *base) {
   free(transport);
 }
 
-static int dial_all(nng_socket socket, const char *urls) {
+static int dial_all(nng_socket socket, const char *urls, const rpc_tls *tls) {
   char *list = strdup(urls);
   if (!list) return NNG_ENOMEM;
   int error = 0;
   char *rest = NULL;
   for (char *url = strtok_r(list, ",", &rest); url && error == 0; url = strtok_r(NULL, ",", &rest)) {
-    error = nng_dial(socket, url, NULL, NNG_FLAG_NONBLOCK);
+    error = rpc_tls_dial(tls, socket, url);
   }
   free(list);
   return error;
 }
 
-rpc_transport *rpc_transport_create_nng(const char *urls, rpc_status *status) {
+rpc_transport *rpc_transport_create_nng(const char *urls, const rpc_tls *tls, rpc_status *status) {
   nng_transport *transport = calloc(1, sizeof *transport);
   int error = transport ? nng_req0_open(&transport->socket) : NNG_ENOMEM;
   if (error != 0) {
@@ -240,7 +240,7 @@ rpc_transport *rpc_transport_create_nng(const char *urls, rpc_status *status) {
   nng_socket_set_size(transport->socket, NNG_OPT_RECVMAXSZ, RESPONSE_MAX);
   nng_pipe_notify(transport->socket, NNG_PIPE_EV_ADD_POST, on_pipe, transport);
   nng_pipe_notify(transport->socket, NNG_PIPE_EV_REM_POST, on_pipe, transport);
-  error = dial_all(transport->socket, urls);
+  error = dial_all(transport->socket, urls, tls);
   if (error != 0) {
     *status = rpc_status_error(RPC_INVALID_ARGUMENT, "ADDRESS", "cannot use '%s': %s", urls, nng_strerror(error));
     destroy(&transport->base);

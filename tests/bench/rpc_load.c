@@ -108,7 +108,7 @@ static size_t get_product_request_bytes(void) {
 
 static rpc_client *connect_to(const char *url, rpc_clock *clock, rpc_random *random) {
   rpc_status status;
-  rpc_transport *transport = rpc_transport_create_nng(url, &status);
+  rpc_transport *transport = rpc_transport_create_nng(url, NULL, &status);
   if (!transport) {
     fprintf(stderr, "rpc_load: %s\n", status.message);
     exit(1);

@@ -102,7 +102,7 @@ stack_runs() { [[ -n ${stack_pid[$1]-} ]] && kill -0 "${stack_pid[$1]}" 2>/dev/n
 stack_wait_healthy() {
   local name deadline=$((SECONDS + stack_seconds))
   until "$stack_bin/store-runner" health >"$stack_dir/logs/health.log" 2>&1 &&
-    curl -fs -m 5 -o /dev/null "$gateway_url/health"; do
+    "$stack_bin/store-runner" health "$gateway_url" >"$stack_dir/logs/health.log" 2>&1; do
     for name in "${stack_names[@]}"; do
       stack_runs "$name" || return 1
     done

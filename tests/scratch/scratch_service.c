@@ -62,7 +62,7 @@ int main(int argc, char **argv) {
       .name = "scratch", .clock = rpc_clock_create(), .random = &random, .metrics = metrics, .traces = traces});
   scratch_v1_scratch_service_register(server, &handlers, NULL);
   rpc_status status = rpc_status_ok();
-  rpc_listener *listener = rpc_listener_create(server, argc > 1 ? argv[1] : "tcp://127.0.0.1:0", &status);
+  rpc_listener *listener = rpc_listener_create(server, argc > 1 ? argv[1] : "tcp://127.0.0.1:0", NULL, &status);
   if (listener == NULL) {
     fprintf(stderr, "scratch-service: %s\n", status.message);
     return 1;

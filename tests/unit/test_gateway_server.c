@@ -94,12 +94,12 @@ static void start_backend(fixture *f, int i) {
       &(rpc_server_config){.name = services[i]->name, .clock = f->clock, .random = &f->random, .metrics = f->metrics});
   rpc_server_add_service(f->servers[i], services[i], invoke, NULL, NULL);
   rpc_status status;
-  f->listeners[i] = rpc_listener_create(f->servers[i], "tcp://127.0.0.1:0", &status);
+  f->listeners[i] = rpc_listener_create(f->servers[i], "tcp://127.0.0.1:0", NULL, &status);
   if (!f->listeners[i]) fail_msg("%s", status.message);
   char url[64];
   snprintf(url, sizeof url, "tcp://127.0.0.1:%u", rpc_listener_port(f->listeners[i]));
   rpc_client *client = rpc_client_create(&(rpc_client_config){.target = services[i]->name,
-                                                              .transport = rpc_transport_create_nng(url, &status),
+                                                              .transport = rpc_transport_create_nng(url, NULL, &status),
                                                               .clock = f->clock,
                                                               .random = &f->random,
                                                               .metrics = f->metrics,

@@ -114,7 +114,7 @@ static void start_server(rpc_world *world, const char *url, uint32_t max_in_flig
                                                          .max_in_flight = max_in_flight});
   store_v1_inventory_service_register(world->server, &handlers, world);
   rpc_status status;
-  world->listener = rpc_listener_create(world->server, url, &status);
+  world->listener = rpc_listener_create(world->server, url, NULL, &status);
   if (!world->listener) fail_msg("%s", status.message);
 }
 
@@ -127,7 +127,7 @@ static void stop_server(rpc_world *world) {
 
 static rpc_client *make_client(rpc_world *world, const char *urls, rpc_client_config config) {
   rpc_status status;
-  config.transport = rpc_transport_create_nng(urls, &status);
+  config.transport = rpc_transport_create_nng(urls, NULL, &status);
   if (!config.transport) fail_msg("%s", status.message);
   config.target = "inventory";
   config.clock = world->clock;

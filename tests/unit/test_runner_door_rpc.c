@@ -144,7 +144,7 @@ static test_store *store_open(void) {
   store_v1_payment_service_register(store->server, &payment_handlers, store);
   store_v1_inventory_service_register(store->server, &inventory_handlers, store);
   rpc_status status;
-  store->listener = rpc_listener_create(store->server, "tcp://127.0.0.1:0", &status);
+  store->listener = rpc_listener_create(store->server, "tcp://127.0.0.1:0", NULL, &status);
   assert_non_null(store->listener);
   snprintf(store->url, sizeof store->url, "tcp://127.0.0.1:%u", rpc_listener_port(store->listener));
   runner_door_target targets[] = {{&api_store_v1_order_service, store->url},
