@@ -11,9 +11,10 @@ RUN cmake -S . -B /build -G Ninja -DSTORE_PRESET=release -DSTORE_TESTS=OFF && ni
 
 FROM ${DEBIAN}
 COPY docker/packages.txt docker/install-packages.sh /opt/docker/
-RUN /opt/docker/install-packages.sh image && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
+RUN /opt/docker/install-packages.sh image-runner && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 RUN useradd --system --uid 10001 --home-dir /nonexistent store && install -d -o store /data
 COPY --from=build /build/bin/store-runner /usr/local/bin/
+COPY docker/dev-ca.sh /usr/local/bin/
 COPY --from=build /build/bin/plugins /usr/local/bin/plugins
 RUN install -d -o store /reports
 USER store

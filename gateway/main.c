@@ -34,6 +34,7 @@ typedef struct process {
   log_sink *log;
   rpc_tls *tls; /* NULL: none */
   auth *auth;   /* NULL: everybody may call */
+  char *token;  /* for what it asks by itself; NULL: none */
   gateway_backend backends[GATEWAY_BACKENDS_MAX];
   size_t backend_count;
   gateway_replica replicas[GATEWAY_REPLICAS_MAX];
@@ -78,7 +79,7 @@ static rpc_client *connect_to(process *self, const char *service, const char *ur
                                                               .max_attempts = ATTEMPTS,
                                                               .random = &self->random,
                                                               .metrics = self->metrics,
-                                                              .token = settings_text("STORE_TOKEN", NULL),
+                                                              .token = self->token,
                                                               .traces = self->tracing.recorder});
   check(self, client, "out of memory");
   return client;
@@ -133,6 +134,7 @@ static void open_process(process *self) {
   rpc_status status;
   self->tls = rpc_tls_create_from_settings(&status);
   check(self, status.code == RPC_OK, status.message);
+  self->token = settings_secret("STORE_TOKEN");
   self->auth = auth_open_from_settings(self->clock, &status);
   check(self, status.code == RPC_OK, status.message);
   for (size_t i = 0; i < api_service_count; i++) {
@@ -164,6 +166,7 @@ static gateway_tls_config tls_settings(void) {
 
 static void close_process(process *self) {
   auth_close(self->auth);
+  free(self->token);
   rpc_tls_destroy(self->tls);
   rpc_clock_destroy(self->clock);
   tracing_close(&self->tracing);

@@ -22,7 +22,8 @@ typedef struct gateway_door {
   uint32_t timeout_ms, max_in_flight;
   bool http2, insecure;
   char *ca_file; /* NULL: the system's */
-  const char *cert_file, *key_file, *token;
+  const char *cert_file, *key_file;
+  char *token; /* NULL: none */
   curl_loop loop;
   pthread_t thread;
 
@@ -326,6 +327,7 @@ refuse:
 static void free_door(gateway_door *door) {
   for (size_t i = 0; i < door->target_count; i++) free((char *)(uintptr_t)door->targets[i].address);
   free(door->ca_file);
+  free(door->token);
   curl_loop_close(&door->loop);
   pthread_mutex_destroy(&door->lock);
   free(door);
@@ -354,7 +356,7 @@ runner_door *runner_door_create_gateway(const runner_door_config *config, rpc_st
   if (!curl_loop_open(&door->loop, (long)config->max_in_flight)) goto no_memory;
   door->cert_file = config->cert_file;
   door->key_file = config->key_file;
-  door->token = config->token;
+  if (config->token != NULL && (door->token = strdup(config->token)) == NULL) goto no_memory;
   if (config->ca_file != NULL && (door->ca_file = strdup(config->ca_file)) == NULL) goto no_memory;
   for (; door->target_count < config->target_count; door->target_count++) {
     runner_door_target *target = &door->targets[door->target_count];

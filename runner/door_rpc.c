@@ -63,13 +63,15 @@ rpc_client *runner_door_connect(const char *target, const char *urls, uint32_t t
   rpc_transport *transport = rpc_transport_create_nng(urls, tls, status);
   rpc_tls_destroy(tls);
   if (transport == NULL) return NULL;
+  char *token = settings_secret("STORE_TOKEN");
   rpc_client_config config = {.target = target,
                               .transport = transport,
                               .clock = clock,
                               .random = random,
-                              .token = settings_text("STORE_TOKEN", NULL),
+                              .token = token,
                               .timeout_ms = timeout_ms};
   rpc_client *client = rpc_client_create(&config);
+  free(token);
   if (client == NULL) {
     *status = rpc_status_error(RPC_RESOURCE_EXHAUSTED, "OUT_OF_MEMORY", "no memory for a client of %s", target);
   }

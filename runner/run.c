@@ -55,6 +55,7 @@ static const char *given(const char *text) {
 
 static runner_door *open_door(const runner_options *options, const char *mode, const runner_door_target *targets,
                               size_t target_count, uint32_t in_flight, rpc_clock *clock, rpc_random *random) {
+  char *token = settings_secret("STORE_TOKEN");
   runner_door_config config = {
       .targets = targets,
       .target_count = target_count,
@@ -64,7 +65,7 @@ static runner_door *open_door(const runner_options *options, const char *mode, c
       .ca_file = given(options->ca_file),
       .cert_file = given(options->cert_file),
       .key_file = given(options->key_file),
-      .token = settings_text("STORE_TOKEN", NULL),
+      .token = token,
       .insecure = options->insecure,
       .clock = clock,
       .random = random,
@@ -74,6 +75,7 @@ static runner_door *open_door(const runner_options *options, const char *mode, c
   for (size_t i = 0; i < sizeof doors / sizeof doors[0] && door == NULL; i++) {
     if (strcmp(doors[i].mode, mode) == 0) door = doors[i].create(&config, &status);
   }
+  free(token);
   if (door == NULL) fail("cannot open the door", &status);
   return door;
 }

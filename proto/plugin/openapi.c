@@ -196,6 +196,9 @@ static json_t *make_components(void) {
     if (extras[i].example != NULL) openapi_set(parameter, "example", json_string(extras[i].example));
     openapi_set(json_object_get(components, "parameters"), extras[i].component, parameter);
   }
+  openapi_set(components, "securitySchemes",
+              json_pack("{s:{s:s, s:s, s:s}}", "bearer", "type", "http", "scheme", "bearer", "description",
+                        "Where the gateway has a file of callers: scope `read` for GET, `write` for the rest."));
   return components;
 }
 
@@ -220,10 +223,10 @@ void openapi_write(const api_model *model, FILE *out) {
     openapi_set_description(&doc, tag, service->comment);
     openapi_append(tags, tag);
   }
-  json_t *root =
-      pool_check(json_pack("{s:s, s:o, s:[{s:s, s:s}], s:o, s:o, s:o}", "openapi", "3.1.0", "info", make_info(),
-                           "servers", "url", "/", "description", "The gateway that serves this document: all services.",
-                           "tags", tags, "paths", paths, "components", components));
+  json_t *root = pool_check(json_pack("{s:s, s:o, s:[{s:s, s:s}], s:[{}, {s:[]}], s:o, s:o, s:o}", "openapi", "3.1.0",
+                                      "info", make_info(), "servers", "url", "/", "description",
+                                      "The gateway that serves this document: all services.", "security", "bearer",
+                                      "tags", tags, "paths", paths, "components", components));
   json_dumpf(root, out, JSON_INDENT(2));
   fputc('\n', out);
   json_decref(root);

@@ -16,6 +16,10 @@ static const struct {
      "The request is not valid (INVALID_ARGUMENT; `field` says where), or what it asks for is not possible as things "
      "are (FAILED_PRECONDITION), such as for want of stock.",
      "INVALID_ARGUMENT", "INVALID_FIELD", "invalid-field", "Invalid field", "page_size: must be from 0 to 1000"},
+    {"401", "Unauthorized", ALWAYS, "A bearer token is needed, or the one given is nobody's.", "UNAUTHENTICATED",
+     "TOKEN_MISSING", "token-missing", "Token missing", "a bearer token is needed"},
+    {"403", "Forbidden", ALWAYS, "The token's caller has no scope for this.", "PERMISSION_DENIED", "SCOPE_MISSING",
+     "scope-missing", "Scope missing", "auditor has no scope write"},
     {"404", "NotFound", ALWAYS, "There is nothing of that name.", "NOT_FOUND", "ORDER_NOT_FOUND", "order-not-found",
      "Order not found", "there is no order ORD-01M886R7M4T71HE4TY7R"},
     {"409", "Conflict", TO_WRITES, "It met another change of the same thing: try again.", "ABORTED",

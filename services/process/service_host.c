@@ -75,7 +75,7 @@ static void open_doors(service_host *host) {
   if (status.code != RPC_OK) fail(host, "certificates", status.message);
   host->auth = auth_open_from_settings(host->clock, &status);
   if (status.code != RPC_OK) fail(host, "tokens", status.message);
-  host->token = settings_text("STORE_TOKEN", NULL);
+  host->token = settings_secret("STORE_TOKEN");
 }
 
 void service_host_open(service_host *host, const api_service *api) {
@@ -136,6 +136,7 @@ void service_host_close(service_host *host) {
   char name[64];
   rpc_server_destroy(host->server);
   auth_close(host->auth);
+  free(host->token);
   rpc_tls_destroy(host->tls);
   rpc_clock_destroy(host->clock);
   tracing_close(&host->tracing);

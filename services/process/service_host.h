@@ -33,11 +33,11 @@ typedef struct service_host {
   trace_recorder *traces; /* its recorder */
   fault_plan *faults;     /* NULL unless STORE_FAULT_POINT is set: see rpc/fault_plan.h */
   fault_plan fault_plan;
-  log_sink *log;     /* to standard error */
-  audit_log *audit;  /* "<data_dir>/<name>-audit.jsonl" */
-  rpc_tls *tls;      /* NULL: none */
-  const char *token; /* STORE_TOKEN, for what it calls itself; NULL: none */
-  auth *auth;        /* NULL: everybody may call */
+  log_sink *log;    /* to standard error */
+  audit_log *audit; /* "<data_dir>/<name>-audit.jsonl" */
+  rpc_tls *tls;     /* NULL: none */
+  char *token;      /* STORE_TOKEN, for what it calls itself; NULL: none */
+  auth *auth;       /* NULL: everybody may call */
   rpc_server *server;
 } service_host;
 

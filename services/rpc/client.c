@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +38,7 @@ typedef struct method_series {
 
 struct rpc_client {
   rpc_client_config config;
+  char *authorization; /* "Bearer TOKEN"; NULL: none */
   metrics_family *requests, *durations;
   metrics_series *retries, *retries_refused;
   atomic_int budget;
@@ -78,7 +80,8 @@ static void start_attempt(client_call *call);
 
 rpc_client *rpc_client_create(const rpc_client_config *config) {
   rpc_client *client = calloc(1, sizeof *client);
-  if (!client) {
+  if (!client || (config->token && asprintf(&client->authorization, "Bearer %s", config->token) < 0)) {
+    free(client);
     config->transport->close(config->transport);
     config->transport->destroy(config->transport);
     return NULL;
@@ -136,6 +139,7 @@ void rpc_client_destroy(rpc_client *client) {
     next = entry->next;
     free(entry);
   }
+  free(client->authorization);
   free(client);
 }
 
@@ -411,11 +415,10 @@ static const char *keep(client_call *call, const char *text) {
 }
 
 static void add_token(client_call *call) {
-  const char *token = call->client->config.token;
   for (size_t i = 0; i < call->metadata_count; i++) {
     if (strcmp(call->metadata[i].key, RPC_METADATA_AUTHORIZATION) == 0) return;
   }
-  if (token) add_metadata(call, RPC_METADATA_AUTHORIZATION, rpc_arena_printf(&call->arena, "Bearer %s", token));
+  add_metadata(call, RPC_METADATA_AUTHORIZATION, call->client->authorization);
 }
 
 static void fill_metadata(client_call *call, const rpc_call_options *options) {

@@ -31,7 +31,7 @@ typedef struct rpc_client_config {
   metrics_registry *metrics;   /* may be NULL */
   trace_recorder *traces;      /* may be NULL */
   fault_plan *faults;          /* may be NULL */
-  const char *token;           /* bearer token for calls that carry no authorization of their own; NULL: none */
+  const char *token;           /* bearer token for calls that carry no authorization of their own; NULL: none. Copied */
   uint32_t timeout_ms;         /* of a call that names no deadline; 0: 30000 */
   uint32_t attempt_timeout_ms; /* of one attempt; 0: what is left of the call's time */
   uint32_t max_attempts;       /* 0: 4; 1: no retries */

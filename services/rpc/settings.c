@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,27 @@ enum { EXIT_USAGE = 2 };
 const char *settings_text(const char *name, const char *fallback) {
   const char *value = getenv(name);
   return value && *value ? value : fallback;
+}
+
+char *settings_secret(const char *name) {
+  enum { SECRET_SIZE = 1024 };
+  char variable[128], secret[SECRET_SIZE] = "";
+  const char *value = settings_text(name, NULL);
+  snprintf(variable, sizeof variable, "%s_FILE", name);
+  const char *path = settings_text(variable, NULL);
+  if (value) return strdup(value);
+  if (!path) return NULL;
+  FILE *file = fopen(path, "re");
+  bool is_read = file && fgets(secret, sizeof secret, file);
+  if (file) fclose(file);
+  secret[strcspn(secret, "\r\n")] = '\0';
+  if (!is_read || !secret[0]) {
+    fprintf(stderr, "%s: no secret can be read from %s\n", variable, path);
+    exit(EXIT_USAGE);
+  }
+  char *copy = strdup(secret);
+  explicit_bzero(secret, sizeof secret);
+  return copy;
 }
 
 int64_t settings_integer(const char *name, int64_t fallback, int64_t min, int64_t max) {

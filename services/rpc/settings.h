@@ -7,6 +7,10 @@
 /* The variable's value; fallback where it is unset or empty. */
 const char *settings_text(const char *name, const char *fallback);
 
+/* A secret: the variable's value, or the first line of the file that <name>_FILE names, so that it stands in no list of
+ * processes. NULL where neither is set. The caller's, to be freed. */
+char *settings_secret(const char *name);
+
 /* A whole number from min to max. */
 int64_t settings_integer(const char *name, int64_t fallback, int64_t min, int64_t max);
 
