@@ -184,6 +184,7 @@ static void add_headers(h2o_req_t *req, const exchange *self) {
   add_header(req, "content-type", self->content_type);
   if (self->content_encoding) add_header(req, "content-encoding", self->content_encoding);
   add_header(req, "x-correlation-id", self->headers.correlation_id);
+  if (self->policy) add_header(req, "content-security-policy", self->policy);
   if (self->allow[0]) add_header(req, "allow", self->allow);
   if (self->challenge) add_header(req, "www-authenticate", self->challenge);
   if (self->retry_after[0]) add_header(req, "retry-after", self->retry_after);

@@ -12,7 +12,7 @@
 #include "gateway/routes.h"
 #include "gateway/server.h"
 
-enum { HTTP_STATUS_END = 600, PAGES_COUNT = 8 };
+enum { HTTP_STATUS_END = 600, PAGES_COUNT = 9 };
 
 /* Something that answers requests, a route or a page: where it leads, and what is counted of it. */
 typedef struct gateway_endpoint {

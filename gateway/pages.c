@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gateway/console.h"
 #include "gateway/docs.h"
 #include "gateway/health.h"
 #include "gateway/scrape.h"
@@ -22,12 +23,13 @@ static const struct {
   bool is_open; /* to everybody; others take a token with the scope read, where tokens are asked for */
   const char *about;
 } pages[PAGES_COUNT] = {
-    {"/", index_page, true, "this page"},
+    {"/", index_page, true, "this page; the console for a browser"},
     {"/health", health_page, true, "whether it serves, and what it depends on"},
     {"/metrics", scrape_metrics_page, false, "Prometheus text; of a service on the port for all with ?service=NAME"},
     {"/openapi.json", openapi_page, true, "all endpoints, as OpenAPI"},
     {"/docs", docs_page, true, "the same for people"},
     {"/docs/{file}", docs_file_page, true, "what that page loads"},
+    {"/console/{file}", console_file_page, true, "what the console loads"},
     {"/targets", scrape_targets_page, false, "every process to scrape, for Prometheus' HTTP service discovery"},
     {"/traces/{correlation_id}", traces_page, false, "the spans of one order, as JSON, with the critical path"},
 };
@@ -79,6 +81,10 @@ void pages_write_index(gateway_listener *listener) {
 }
 
 static void index_page(exchange *self) {
+  if (console_is_wanted(self)) {
+    console_page(self);
+    return;
+  }
   json_write_bytes(&self->body, self->listener->index.bytes, self->listener->index.length);
   exchange_reply(self, 200, "text/plain; charset=utf-8");
   exchange_send(self);
