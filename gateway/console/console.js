@@ -1,12 +1,12 @@
 // The console: asks the gateway once a second, as any client could, and shows the answers. Nothing is asked while the
 // tab is hidden. Where the gateway asks for a token the page asks its reader; the token lives as long as the tab.
 import { byId, cell, element, milliseconds, number, spark } from './dom.js';
-import { ratesBetween, readTotals } from './metrics.js';
+import { noTotals, ratesBetween, readTotals } from './metrics.js';
 import { explain, openOrder } from './order.js';
 
 const EVERY_MS = 1000, WINDOW = 10, KEPT = 120, TOKEN = 'store-token';
 const SERVICES = ['gateway', 'order', 'payment', 'inventory'];
-const histories = new Map(SERVICES.map((name) => [name, { totals: [], requests: [], errors: [] }]));
+const histories = new Map(SERVICES.map((name) => [name, { totals: [], requests: [], refused: [], errors: [] }]));
 
 async function ask(path, options = {}) {
   const token = sessionStorage.getItem(TOKEN);
@@ -25,7 +25,7 @@ async function get(path) {
 
 // A service's processes are summed up; /targets has them all.
 async function askTotals() {
-  const all = new Map(SERVICES.map((name) => [name, { requests: 0, errors: 0, buckets: new Map(), at_ms: performance.now() }]));
+  const all = new Map(SERVICES.map((name) => [name, { ...noTotals(), at_ms: performance.now() }]));
   await Promise.all((await get('/targets')).map(async ({ labels: { service, replica } }) => {
     const response = await ask(replica ? `/metrics?service=${service}&replica=${replica}` : '/metrics');
     if (response.ok && all.has(service)) readTotals(await response.text(), all.get(service));
@@ -34,12 +34,13 @@ async function askTotals() {
 }
 
 function serviceRow(name, health) {
-  const { totals, requests, errors } = histories.get(name);
+  const { totals, requests, refused, errors } = histories.get(name);
   const rates = ratesBetween(totals[0], totals.at(-1));
   const good = health === 'SERVING';
   return element('tr', {}, element('th', { scope: 'row' }, name), cell(health, good ? 'good' : 'bad'), number(rates.requests.toFixed(1)),
-    number(milliseconds(rates.p50)), number(milliseconds(rates.p99)), number(rates.errors.toFixed(1), rates.errors > 0 ? 'bad' : ''),
-    cell(spark(`requests and errors a second of ${name}`, { requests, errors })));
+    number(milliseconds(rates.p50)), number(milliseconds(rates.p99)), number(rates.refused.toFixed(1), rates.refused > 0 ? 'warn' : ''),
+    number(rates.errors.toFixed(1), rates.errors > 0 ? 'bad' : ''),
+    cell(spark(`requests, refused ones and errors a second of ${name}`, { requests, refused, errors })));
 }
 
 function showServices(health, all) {
@@ -49,6 +50,7 @@ function showServices(health, all) {
     const rates = ratesBetween(kept.totals.at(-1) ?? totals, totals);
     kept.totals = [...kept.totals, totals].slice(-WINDOW - 1);
     kept.requests = [...kept.requests, rates.requests].slice(-KEPT);
+    kept.refused = [...kept.refused, rates.refused].slice(-KEPT);
     kept.errors = [...kept.errors, rates.errors].slice(-KEPT);
   }
   byId('services').replaceChildren(...SERVICES.map((name) => serviceRow(name, healths.get(name) ?? 'unknown')));
@@ -64,9 +66,9 @@ function showStock({ products }) {
 
 function orderRow(order) {
   const kind = { confirmed: 'good', failed: 'bad' }[order.status] ?? '';
-  const open = element('button', { type: 'button', 'data-order': order.order_id }, order.order_id);
-  return element('tr', { 'data-order': order.order_id }, cell(open), cell(new Date(order.created_at).toLocaleTimeString()), cell(order.customer_id),
-    cell(order.status, kind), cell(explain(order)), number(order.total_amount.toFixed(2)), number(milliseconds(order.processing_time_ms)));
+  const open = element('button', { type: 'button', 'data-order': order.order_id, 'aria-label': `Open ${order.order_id}`, title: order.order_id }, order.order_id.slice(-8));
+  return element('tr', { 'data-order': order.order_id }, cell(open), cell(order.status, kind), cell(explain(order), 'reason'),
+    cell(new Date(order.created_at).toLocaleTimeString(), 'spare'), cell(order.customer_id, 'spare'), number(order.total_amount.toFixed(2), 'spare'), number(milliseconds(order.processing_time_ms), 'spare'));
 }
 
 // The rows are made anew only when something changed, and the keyboard's place is kept.

@@ -11,8 +11,10 @@ function labelsOf(text) {
   return Object.fromEntries([...text.matchAll(/(\w+)="([^"]*)"/g)].map(([, name, value]) => [name, value]));
 }
 
-// Totals since the process started: {requests, errors, buckets: Map of upper bound in seconds to count}.
-export function readTotals(text, totals = { requests: 0, errors: 0, buckets: new Map() }) {
+export const noTotals = () => ({ requests: 0, refused: 0, errors: 0, buckets: new Map() });
+
+// Totals since the process started: {requests, refused (the caller's fault, or a declined order), errors, buckets: Map of upper bound in seconds to count}.
+export function readTotals(text, totals = noTotals()) {
   for (const line of text.split('\n')) {
     const match = LINE.exec(line);
     if (!match || !/^(rpc|http)_server_request/.test(match[1])) continue;
@@ -22,6 +24,7 @@ export function readTotals(text, totals = { requests: 0, errors: 0, buckets: new
     if (match[1].endsWith('_requests_total')) {
       totals.requests += value;
       if (isError(labels.code)) totals.errors += value;
+      else if (!/^(OK|[123]\d\d)$/.test(labels.code)) totals.refused += value;
     } else if (match[1].endsWith('_bucket')) {
       const bound = labels.le === '+Inf' ? Infinity : Number(labels.le);
       totals.buckets.set(bound, (totals.buckets.get(bound) ?? 0) + value);
@@ -44,10 +47,11 @@ function quantile(from, to, q) {
 
 // Totals at two moments (at_ms) as rates; a process that restarted in between counts from zero.
 export function ratesBetween(from, to) {
-  const start = to.requests < from.requests ? { ...from, requests: 0, errors: 0, buckets: new Map() } : from;
+  const start = to.requests < from.requests ? { ...from, ...noTotals() } : from;
   const seconds = Math.max((to.at_ms - from.at_ms) / 1000, 0.001);
   return {
     requests: (to.requests - start.requests) / seconds,
+    refused: (to.refused - start.refused) / seconds,
     errors: (to.errors - start.errors) / seconds,
     p50: quantile(start, to, 0.5),
     p99: quantile(start, to, 0.99),

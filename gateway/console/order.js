@@ -26,7 +26,7 @@ function spanRow(span, start, length, depth) {
   const bar = drawing('svg', { class: 'bar', viewBox: '0 0 100 10', preserveAspectRatio: 'none', 'aria-hidden': 'true' },
     drawing('rect', { x, y: 1, width, height: 8, class: bad ? 'bad' : '' }));
   const name = '\u2003'.repeat(depth) + span.name + (bad ? ` (${span.reason || span.code})` : '');
-  return element('tr', {}, cell(span.service), cell(name, bad ? 'bad' : ''), cell(bar),
+  return element('tr', {}, cell(span.service), cell(name, `span ${bad ? 'bad' : ''}`), cell(bar),
     number(span.duration_ms.toFixed(1)), number(span.critical_ms.toFixed(1)));
 }
 

@@ -65,6 +65,7 @@ const parts = {
   },
   async declines() {
     await placeOnPage('Declined');
+    await page.locator('#services tr', { hasText: 'gateway' }).locator('.warn').waitFor();
     const line = row('failed').first();
     await line.waitFor();
     assert.match(await line.innerText(), /DECLINED|PAYMENT/);
@@ -78,6 +79,7 @@ const parts = {
 
 await page.goto(url);
 await page.locator('#stock tr').first().waitFor();
+assert.equal(await page.locator('#access').isVisible(), false, 'no token is asked for where none is needed');
 await parts[part]();
 await shoot(part);
 await page.setViewportSize({ width: 390, height: 800 });
