@@ -1,5 +1,5 @@
 // Uses the console as a person would, in a real browser without network of its own. Exits 1 at the first thing amiss.
-// usage: check.mjs GATEWAY_URL confirms|declines CORRELATION_ID PROFILE_DIR [SCREENSHOT_DIR]
+// usage: check.mjs GATEWAY_URL confirms|declines|locked CORRELATION_ID PROFILE_DIR [SCREENSHOT_DIR]
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { chromium } from 'playwright-core';
@@ -63,6 +63,10 @@ const parts = {
     await row('CUST-CURL').filter({ hasText: 'confirmed' }).waitFor();
     await open(row('CUST-CURL'), async () => assert.ok((await text('#explained')).includes(correlation)));
   },
+  // The gateway asks for a token, which has been given by now.
+  async locked() {
+    await placeOnPage('Declined');
+  },
   async declines() {
     await placeOnPage('Declined');
     await page.locator('#services tr', { hasText: 'gateway' }).locator('.warn').waitFor();
@@ -78,8 +82,10 @@ const parts = {
 };
 
 await page.goto(url);
+if (part === 'locked') await page.locator('#token').fill(process.env.CONSOLE_TOKEN);
+if (part === 'locked') await page.keyboard.press('Enter');
 await page.locator('#stock tr').first().waitFor();
-assert.equal(await page.locator('#access').isVisible(), false, 'no token is asked for where none is needed');
+assert.equal(await page.locator('#access').isVisible(), false, 'no token is asked for where none is needed, or a good one was given');
 await parts[part]();
 await shoot(part);
 await page.setViewportSize({ width: 390, height: 800 });

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The console in a real browser (tests/console): an order placed there confirms, one placed with curl appears there and
-# under the same correlation id in its trace, the audit log and the metrics, and a declined one is explained.
+# under the same correlation id in its trace, the audit log and the metrics, and a declined one is explained. Where the gateway wants a token the page asks for it.
 # With CONSOLE_SCREENSHOTS=DIR it leaves pictures.
 # shellcheck disable=SC2119 source=stack.sh
 source "$(dirname "$0")/stack.sh"
@@ -46,5 +46,16 @@ if command -v chromium >/dev/null; then
   export STORE_SIM_CHARGE_FAILURE_RATE=1
   stack_restart payment-service
   use declines || check 'a declined order is explained' no yes
+
+  export CONSOLE_TOKEN=a-token-of-this-test
+  printf '{"callers": [{"name": "console", "token_sha256": "%s", "scopes": ["read", "write"]}]}' \
+    "$(printf %s "$CONSOLE_TOKEN" | sha256sum | cut -d' ' -f1)" >"$work/tokens.json"
+  chmod 600 "$work/tokens.json"
+  export STORE_TOKENS_FILE=$work/tokens.json
+  stack_restart store-gateway
+  http GET "$gateway_url/orders"
+  check 'the gateway wants a token' "$http_status" 401
+  http_body=
+  use locked || check 'the page takes a token' no yes
 fi
 finish
