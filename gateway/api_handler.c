@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "gateway/accept.h"
 #include "gateway/transcode.h"
 #include "rpc/metadata.h"
 
@@ -51,6 +52,12 @@ static rpc_status check_request(const exchange *self, int *http_status) {
     *http_status = 413;
     return rpc_status_error(RPC_INVALID_ARGUMENT, "BODY_TOO_LARGE", "body: may have %zu bytes",
                             server->config.max_body);
+  }
+  ssize_t accept = h2o_find_header(&self->req->headers, H2O_TOKEN_ACCEPT, -1);
+  h2o_iovec_t accepted = accept < 0 ? h2o_iovec_init("", 0) : self->req->headers.entries[accept].value;
+  if (!accept_takes_json(accepted.base, accepted.len)) {
+    *http_status = 406;
+    return rpc_status_error(RPC_INVALID_ARGUMENT, "NOT_ACCEPTABLE", "accept: there is application/json only");
   }
   if (self->req->entity.len > 0 && content_type && !transcode_is_json(content_type, strlen(content_type))) {
     *http_status = 415;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/cors.h"
 #include "gateway/problem.h"
 #include "rpc/metadata.h"
 
@@ -73,8 +74,9 @@ exchange *exchange_begin(gateway_listener *listener, h2o_req_t *req) {
   atomic_fetch_add(&server->pending, 1);
   metrics_add(server->in_flight, 1);
   rpc_status status;
-  if (headers_read(req, &self->arena, server->config.random, &self->headers, &status)) return self;
-  exchange_fail(self, &status, 0);
+  int http_status = 0;
+  if (headers_read(req, &self->arena, server->config.random, &self->headers, &http_status, &status)) return self;
+  exchange_fail(self, &status, http_status);
   exchange_send(self);
   return NULL;
 }
@@ -181,11 +183,12 @@ static void add_header(h2o_req_t *req, const char *name, const char *value) {
 }
 
 static void add_headers(h2o_req_t *req, const exchange *self) {
-  add_header(req, "content-type", self->content_type);
+  if (self->content_type) add_header(req, "content-type", self->content_type);
   if (self->content_encoding) add_header(req, "content-encoding", self->content_encoding);
   add_header(req, "x-correlation-id", self->headers.correlation_id);
   if (self->policy) add_header(req, "content-security-policy", self->policy);
   if (self->allow[0]) add_header(req, "allow", self->allow);
+  cors_add_headers(self);
   if (self->challenge) add_header(req, "www-authenticate", self->challenge);
   if (self->retry_after[0]) add_header(req, "retry-after", self->retry_after);
 }

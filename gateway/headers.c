@@ -59,14 +59,26 @@ bool headers_parse_timeout(const char *text, uint32_t *timeout_ms) {
   return true;
 }
 
+static size_t size_of(const h2o_headers_t *headers) {
+  size_t size = 0;
+  for (size_t i = 0; i < headers->size; i++) size += headers->entries[i].name->len + headers->entries[i].value.len;
+  return size;
+}
+
 bool headers_read(const h2o_req_t *req, rpc_arena *arena, rpc_random *random, request_headers *headers,
-                  rpc_status *status) {
+                  int *http_status, rpc_status *status) {
   *status = rpc_status_ok();
   *headers = (request_headers){.timeout_ms = 0};
   uint64_t words[2] = {rpc_random_next(random), rpc_random_next(random)};
   uint8_t bytes[sizeof words];
   memcpy(bytes, words, sizeof words);
   trace_format_id(headers->correlation_id, bytes, sizeof bytes); /* ended by a zero of the initial value */
+  if (size_of(&req->headers) > HEADERS_BYTES_MAX) {
+    *http_status = 431;
+    *status =
+        rpc_status_error(RPC_INVALID_ARGUMENT, "HEADERS_TOO_LARGE", "the headers may have %d bytes", HEADERS_BYTES_MAX);
+    return false;
+  }
   const h2o_iovec_t *found[HEADER_COUNT] = {NULL};
   const char *values[HEADER_COUNT] = {NULL};
   collect(req, found);

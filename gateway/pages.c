@@ -44,6 +44,13 @@ static bool is_path(h2o_iovec_t path, const char *pattern) {
   return path.len > fixed && memcmp(path.base, pattern, fixed) == 0;
 }
 
+bool pages_has(h2o_iovec_t path) {
+  for (int i = 0; i < PAGES_COUNT; i++) {
+    if (is_path(path, pages[i].path)) return true;
+  }
+  return false;
+}
+
 bool pages_handle(exchange *self) {
   h2o_iovec_t path = exchange_path(self);
   for (int i = 0; i < PAGES_COUNT; i++) {

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "gateway/api_handler.h"
+#include "gateway/cors.h"
 #include "gateway/error_pages.h"
 #include "gateway/gateway.h"
 #include "gateway/pages.h"
@@ -31,6 +32,15 @@ enum {
   STOP_STEP_MS = 10,
   CLOSE_STEPS = 100,
 };
+
+/* What is smaller is not worth a client's time: a packet is a packet. */
+enum { COMPRESSED_BYTES = 2048, GZIP_QUALITY = 1 };
+
+/* Of each request, by h2o's own logger, written as it ends: a line to the page cache, no more. */
+static const char access_log_format[] =
+    "{\"time\":\"%{%Y-%m-%dT%H:%M:%S}t.%{msec_frac}t%{%z}t\",\"client\":\"%h\",\"method\":\"%m\",\"path\":\"%U\","
+    "\"query\":\"%q\",\"protocol\":\"%H\",\"status\":%s,\"bytes\":%b,\"seconds\":%{request-total-time}x,"
+    "\"correlation_id\":\"%{x-correlation-id}o\",\"user_agent\":\"%{user-agent}i\"}";
 
 enum { STAGE_RUNNING, STAGE_STOPPING, STAGE_ENDING };
 
@@ -54,6 +64,8 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req) {
     rpc_status status = rpc_status_error(RPC_UNAVAILABLE, RPC_REASON_DRAINING, "the gateway is stopping");
     exchange_fail(self, &status, 0);
     exchange_send(self);
+  } else if (exchange_is(self, "OPTIONS")) {
+    cors_answer_options(self);
   } else if (!pages_handle(self)) {
     api_handle(self);
   }
@@ -258,6 +270,9 @@ static void add_host(gateway *server, gateway_listener *listener) {
   handler->super.on_req = on_request;
   handler->listener = listener;
   error_pages_register(&host->fallback_path, server->config.random);
+  h2o_compress_args_t large = {.min_size = COMPRESSED_BYTES, .gzip = {GZIP_QUALITY}, .brotli = {-1}};
+  h2o_compress_register(path, &large);
+  if (server->access_log) h2o_access_log_register(path, server->access_log);
   listener->hosts[0] = host;
 }
 
@@ -336,6 +351,12 @@ gateway *gateway_create(const gateway_config *config, rpc_status *status) {
   server->config = *config;
   configure(server);
   rpc_status outcome = rpc_status_ok();
+  if (config->access_log) {
+    server->access_log = h2o_access_log_open_handle(config->access_log, access_log_format, H2O_LOGCONF_ESCAPE_JSON);
+    if (!server->access_log) {
+      outcome = rpc_status_error(RPC_INVALID_ARGUMENT, "ACCESS_LOG", "cannot write to %s", config->access_log);
+    }
+  }
   if (config->tls.cert_file) server->tls = gateway_tls_create(&config->tls, config->log, &outcome);
   for (size_t i = 0; i < config->backend_count && outcome.code == RPC_OK; i++) {
     outcome = add_listener(server, &server->backends[i], server->backends[i].http_port);

@@ -50,6 +50,8 @@ typedef struct gateway_config {
   uint32_t max_in_flight;      /* requests being answered, past which one is refused with 429; 0: 16384 */
   uint32_t max_connections;    /* past which no more are accepted until one ends; 0: 16384. Never more
                                   than the process may have descriptors for */
+  const char *cors_origins;    /* of other pages that may call, comma-separated, or "*"; NULL: none */
+  const char *access_log;      /* a file for a line of JSON a request; NULL: none */
   auth *auth;                  /* who may call what; NULL: everybody may */
   gateway_tls_config tls;      /* its cert_file NULL: no TLS */
   uint32_t request_timeout_ms; /* for a request to arrive, and for an idle connection; 0: 20000 */

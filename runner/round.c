@@ -100,15 +100,14 @@ static int64_t expected_us(const runner_run_facts *facts) {
 }
 
 /* Until the crew is done. False without memory. */
-static bool watch(const runner_stage *stage, runner_crew *crew, runner_run_facts *facts) {
+static bool watch(const runner_stage *stage, runner_crew *crew, const sigset_t *signals, runner_run_facts *facts) {
   runner_live live = {.latency = runner_histogram_create()};
   if (live.latency == NULL) return false;
   bool colour = settings_text("NO_COLOR", NULL) == NULL;
   runner_progress progress = runner_progress_begin(stdout, facts->orders, expected_us(facts), colour);
-  sigset_t signals = set_signals(SIG_BLOCK);
   runner_engine_progress state;
   do {
-    watch_signals(&signals, crew, &facts->interrupted);
+    watch_signals(signals, crew, &facts->interrupted);
     runner_histogram_destroy(live.latency);
     live = (runner_live){.latency = runner_histogram_create()};
     state = runner_crew_progress(crew);
@@ -117,7 +116,6 @@ static bool watch(const runner_stage *stage, runner_crew *crew, runner_run_facts
     runner_plugins_tick(stage->plugins, &state);
     runner_progress_show(&progress, &state, &live, state.ended);
   } while (!state.ended);
-  set_signals(SIG_UNBLOCK);
   runner_histogram_destroy(live.latency);
   return true;
 }
@@ -156,13 +154,16 @@ runner_result *runner_round(const runner_stage *stage, const char *run_id, runne
   }
   double cpu_before = cpu_seconds();
   facts->started_unix_ms = rpc_clock_unix_ms(stage->clock);
+  /* Before there are threads, which would take a signal that comes while this one draws, and die of it. */
+  sigset_t signals = set_signals(SIG_BLOCK);
   bool started = runner_crew_start(crew);
   if (!started) {
     fputs("store-runner: cannot start a thread\n", stderr);
     runner_crew_stop(crew);
   }
-  bool watched = started && watch(stage, crew, facts);
+  bool watched = started && watch(stage, crew, &signals, facts);
   runner_result *result = runner_crew_end(crew);
+  set_signals(SIG_UNBLOCK);
   close_facts(crew, facts, cpu_before);
   runner_crew_destroy(crew);
   if (watched) return result;

@@ -75,7 +75,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   rpc_status status;
   rpc_arena_init(&arena, 64 * 1024);
   rpc_random_init(&random, 1);
-  bool ok = headers_read(&req, &arena, &random, &headers, &status);
+  int http_status = 0;
+  bool ok = headers_read(&req, &arena, &random, &headers, &http_status, &status);
   FUZZ_CHECK(ok ? status.code == RPC_OK : status.code == RPC_INVALID_ARGUMENT && status.field[0]);
   FUZZ_CHECK(headers.correlation_id[0]);
   check_text(headers.correlation_id, HEADERS_CORRELATION_ID_MAX);
