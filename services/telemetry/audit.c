@@ -297,6 +297,7 @@ static bool count_file(const line_count *wanted, const char *path, bool *more) {
   return known;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): what is wanted is written to through it */
 bool audit_count_lines(audit_log *audit, int64_t slot, int64_t first, int64_t *counts, size_t rows) {
   const line_count wanted = {slot, first, counts, rows};
   char path[PATH_MAX];
