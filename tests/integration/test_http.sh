@@ -157,7 +157,10 @@ check 'the gateway serves as before' "$http_status" 200
 
 http GET "$product?x=1" -H 'X-Correlation-ID: access-1' -A 'a "quoted" agent'
 line() { grep -m1 access-1 "$log"; }
-for _ in {1..100}; do line >"$stack_dir/body" 2>&1 && break || sleep 0.1; done
+for _ in {1..100}; do
+  if line >"$stack_dir/body" 2>&1; then break; fi
+  sleep 0.1
+done
 http_body=$(line || true)
 check_json 'a request in the access log' '.method == "GET" and .path == "/inventory/LAPTOP-001" and .query == "?x=1" and .status == 400 and .protocol == "HTTP/1.1" and .user_agent == "a \"quoted\" agent" and .bytes > 0'
 http_body=

@@ -2,7 +2,7 @@
 # PostgreSQL under two replicas of each service: the tests of what is stored, runs through both doors, one replica of
 # each service killed under load, the database killed under load, replicas restarted one after another. Every time the
 # store adds up, and what was acknowledged is there.
-# shellcheck disable=SC2034,SC2154 # variables of stack.sh
+# shellcheck disable=SC2030,SC2031,SC2034,SC2154 # variables of stack.sh, and of one process in a subshell
 source "$(dirname "$0")/stack.sh" "$1"
 # shellcheck source=tests/integration/postgres.sh
 source "$(dirname "$0")/postgres.sh"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The store with its doors locked, as docker/dev-ca.sh sets it up: HTTPS and tokens at the gateway, certificates on both
 # sides and tokens between processes. What should get in does, and each thing that should not is told why, or nothing.
-# shellcheck disable=SC2034,SC2119,SC2154 source=stack.sh
+# shellcheck disable=SC2030,SC2031,SC2034,SC2119,SC2154 source=stack.sh
 source "$(dirname "$0")/stack.sh"
 root=$(readlink -f -- "$(dirname -- "$0")/../..")
 ca=$stack_dir/ca
