@@ -375,6 +375,7 @@ gateway *gateway_create(const gateway_config *config, rpc_status *status) {
   h2o_config_dispose(&server->h2o_config);
   free_listeners(server);
   gateway_tls_destroy(server->tls);
+  if (server->access_log) h2o_mem_release_shared(server->access_log); /* its loggers hold it, too */
   sem_destroy(&server->is_ready);
   free(server);
   return NULL;
@@ -401,6 +402,7 @@ void gateway_destroy(gateway *server) {
   if (server->connection_count > 0) return; /* the loop's memory is still in use, and the process about to end */
   free_listeners(server);
   gateway_tls_destroy(server->tls);
+  if (server->access_log) h2o_mem_release_shared(server->access_log); /* its loggers hold it, too */
   sem_destroy(&server->is_ready);
   free(server);
 }
