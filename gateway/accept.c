@@ -1,7 +1,6 @@
 /* See accept.h. */
 #include "gateway/accept.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 

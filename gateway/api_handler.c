@@ -53,8 +53,7 @@ static rpc_status check_request(const exchange *self, int *http_status) {
     return rpc_status_error(RPC_INVALID_ARGUMENT, "BODY_TOO_LARGE", "body: may have %zu bytes",
                             server->config.max_body);
   }
-  ssize_t accept = h2o_find_header(&self->req->headers, H2O_TOKEN_ACCEPT, -1);
-  h2o_iovec_t accepted = accept < 0 ? h2o_iovec_init("", 0) : self->req->headers.entries[accept].value;
+  h2o_iovec_t accepted = exchange_accept(self);
   if (!accept_takes_json(accepted.base, accepted.len)) {
     *http_status = 406;
     return rpc_status_error(RPC_INVALID_ARGUMENT, "NOT_ACCEPTABLE", "accept: there is application/json only");

@@ -1,7 +1,6 @@
 /* An h2o filter that replaces the body. Such a request was not understood: its correlation id is one made here. */
 #include "gateway/error_pages.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "gateway/json_write.h"
@@ -51,9 +50,8 @@ static h2o_iovec_t write_problem(h2o_req_t *req, const char *correlation_id) {
 static void on_setup(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot) {
   if (req->res.status >= 400) {
     rpc_random *random = ((error_filter *)filter)->random;
-    char *id = h2o_mem_alloc_pool(&req->pool, 33);
-    snprintf(id, 33, "%016llx%016llx", (unsigned long long)rpc_random_next(random),
-             (unsigned long long)rpc_random_next(random));
+    char *id = h2o_mem_alloc_pool(&req->pool, RPC_RANDOM_ID_SIZE);
+    rpc_random_id(random, id);
     error_stream *stream = (error_stream *)h2o_add_ostream(req, sizeof *stream, slot);
     slot = &stream->super.next;
     stream->super.do_send = send_body;

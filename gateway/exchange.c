@@ -96,6 +96,11 @@ bool exchange_is(const exchange *self, const char *method) {
   return h2o_memis(self->req->method.base, self->req->method.len, method, strlen(method));
 }
 
+h2o_iovec_t exchange_accept(const exchange *self) {
+  ssize_t at = h2o_find_header(&self->req->headers, H2O_TOKEN_ACCEPT, -1);
+  return at < 0 ? h2o_iovec_init("", 0) : self->req->headers.entries[at].value;
+}
+
 rpc_call_options exchange_call_options(exchange *self) {
   rpc_call_options options = {
       .idempotency_key = self->headers.idempotency_key,

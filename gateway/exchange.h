@@ -43,6 +43,9 @@ h2o_iovec_t exchange_path(const exchange *self);
 h2o_iovec_t exchange_query(const exchange *self);
 bool exchange_is(const exchange *self, const char *method);
 
+/* The value of the request's Accept header, the first of several; empty where it is absent. As exchange_path. */
+h2o_iovec_t exchange_accept(const exchange *self);
+
 /* What to say beside a call made for this exchange; valid until it is answered. */
 rpc_call_options exchange_call_options(exchange *self);
 

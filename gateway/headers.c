@@ -1,7 +1,6 @@
 /* Each header that matters is a row of a table: its longest value and the characters that it may have. */
 #include "gateway/headers.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,10 +68,7 @@ bool headers_read(const h2o_req_t *req, rpc_arena *arena, rpc_random *random, re
                   int *http_status, rpc_status *status) {
   *status = rpc_status_ok();
   *headers = (request_headers){.timeout_ms = 0};
-  uint64_t words[2] = {rpc_random_next(random), rpc_random_next(random)};
-  uint8_t bytes[sizeof words];
-  memcpy(bytes, words, sizeof words);
-  trace_format_id(headers->correlation_id, bytes, sizeof bytes); /* ended by a zero of the initial value */
+  rpc_random_id(random, headers->correlation_id);
   if (size_of(&req->headers) > HEADERS_BYTES_MAX) {
     *http_status = 431;
     *status =

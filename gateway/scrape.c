@@ -23,10 +23,7 @@ static void on_scrape(void *arg, const rpc_status *status, const Rpc__V1__Scrape
 /* OpenMetrics where the Accept header names it, as Prometheus does. */
 static metrics_format wanted_format(const exchange *self) {
   static const char name[] = "application/openmetrics-text";
-  const h2o_req_t *req = self->req;
-  ssize_t at = h2o_find_header(&req->headers, H2O_TOKEN_ACCEPT, -1);
-  if (at < 0) return METRICS_FORMAT_TEXT;
-  h2o_iovec_t accepted = req->headers.entries[at].value;
+  h2o_iovec_t accepted = exchange_accept(self);
   bool open = memmem(accepted.base, accepted.len, name, sizeof name - 1) != NULL;
   return open ? METRICS_FORMAT_OPENMETRICS : METRICS_FORMAT_TEXT;
 }

@@ -1,11 +1,13 @@
-/* A table of places, each with a lock of its own; a product's place is given by a hash of its identifier (FNV-1a). */
+/* A table of places, each with a lock of its own; a product's place is given by a hash of its identifier. */
 #include "inventory/product_cache.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PLACES = 256 }; /* a power of two */
+#include "telemetry/text_hash.h"
+
+enum { PLACES = 256 };
 
 typedef struct cache_place {
   pthread_mutex_t lock;
@@ -30,9 +32,7 @@ void product_cache_destroy(product_cache *cache) {
 }
 
 static cache_place *place_of(product_cache *cache, const char *product_id) {
-  uint32_t hash = 2166136261u;
-  for (; *product_id; product_id++) hash = (hash ^ (unsigned char)*product_id) * 16777619u;
-  return &cache->places[hash & (PLACES - 1)];
+  return &cache->places[text_hash(product_id) % PLACES];
 }
 
 bool product_cache_find(product_cache *cache, uint64_t generation, const char *product_id, inventory_product *product) {

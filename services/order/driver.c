@@ -14,6 +14,7 @@
 #include "order/upkeep.h"
 #include "order/watch.h"
 #include "storage/idempotency.h"
+#include "telemetry/text_hash.h"
 
 enum {
   BUCKETS = 4096,
@@ -66,9 +67,7 @@ static void write_order(order_saga *saga);
 /* --- the table --- */
 
 static order_saga **bucket_of(order_driver *driver, const char *order_id) {
-  uint32_t hash = 2166136261u; /* FNV-1a */
-  for (const char *c = order_id; *c; c++) hash = (hash ^ (unsigned char)*c) * 16777619u;
-  return &driver->buckets[hash % BUCKETS];
+  return &driver->buckets[text_hash(order_id) % BUCKETS];
 }
 
 static void enter(order_saga *saga) {

@@ -2,7 +2,10 @@
 #include "rpc/random.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
+
+#include "telemetry/trace.h"
 
 static uint64_t splitmix(uint64_t *state) {
   uint64_t z = (*state += 0x9e3779b97f4a7c15u);
@@ -43,4 +46,13 @@ double rpc_random_unit(rpc_random *random) {
 int64_t rpc_random_between(rpc_random *random, int64_t low, int64_t high) {
   if (high <= low) return low;
   return low + (int64_t)(rpc_random_unit(random) * (double)(high - low + 1));
+}
+
+void rpc_random_id(rpc_random *random, char id[RPC_RANDOM_ID_SIZE]) {
+  uint64_t words[2];
+  uint8_t bytes[sizeof words];
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++) words[i] = rpc_random_next(random);
+  memcpy(bytes, words, sizeof words);
+  trace_format_id(id, bytes, sizeof bytes);
+  id[RPC_RANDOM_ID_SIZE - 1] = '\0';
 }

@@ -15,6 +15,11 @@ void rpc_random_init(rpc_random *random, uint64_t seed);
 
 uint64_t rpc_random_next(rpc_random *random);
 
+enum { RPC_RANDOM_ID_SIZE = 33 };
+
+/* 128 bits as 32 hexadecimal digits: a correlation id for a request that has none. */
+void rpc_random_id(rpc_random *random, char id[RPC_RANDOM_ID_SIZE]);
+
 /* Uniform in [0, 1). */
 double rpc_random_unit(rpc_random *random);
 

@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -282,10 +281,7 @@ static rpc_status check_metadata(const Rpc__V1__Request *request) {
 static rpc_status take_correlation_id(rpc_call *call) {
   const char *given = rpc_call_metadata(call, RPC_METADATA_CORRELATION_ID);
   if (!given || !*given) {
-    uint64_t words[2] = {rpc_random_next(call->server->config.random), rpc_random_next(call->server->config.random)};
-    uint8_t bytes[sizeof words];
-    memcpy(bytes, words, sizeof words);
-    trace_format_id(call->correlation_id, bytes, sizeof bytes); /* ended by the zero of calloc */
+    rpc_random_id(call->server->config.random, call->correlation_id);
     return rpc_status_ok();
   }
   if (!is_printable(given, CORRELATION_ID_SIZE - 1)) {

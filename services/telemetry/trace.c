@@ -10,6 +10,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "telemetry/text_hash.h"
 #include "telemetry/utf8.h"
 
 struct trace_recorder {
@@ -199,12 +200,6 @@ void trace_span_set_number(trace_span *span, const char *key, int64_t number) {
   add_attribute(span, (trace_attribute){key, NULL, number});
 }
 
-static uint32_t hash_text(const char *text) {
-  uint32_t hash = 2166136261u; /* FNV-1a */
-  for (; *text != '\0'; text++) hash = (hash ^ (unsigned char)*text) * 16777619u;
-  return hash;
-}
-
 void trace_span_end(trace_recorder *recorder, const trace_span *span, int code, const char *correlation_id,
                     const char *detail) {
   if (recorder == NULL) return;
@@ -221,7 +216,7 @@ void trace_span_end(trace_recorder *recorder, const trace_span *span, int code, 
   memcpy(record.attributes, span->attributes, sizeof record.attributes);
   utf8_copy(record.correlation_id, sizeof record.correlation_id, correlation_id);
   utf8_copy(record.detail, sizeof record.detail, detail);
-  uint32_t hash = hash_text(record.correlation_id);
+  uint32_t hash = text_hash(record.correlation_id);
   pthread_mutex_lock(&recorder->lock);
   size_t at = recorder->recorded++ % recorder->capacity;
   recorder->records[at] = record;
@@ -249,7 +244,7 @@ size_t trace_recorder_find(trace_recorder *recorder, const char *correlation_id,
   utf8_copy(wanted, sizeof wanted, correlation_id);
   if (wanted[0] == '\0') return 0;
   size_t found = 0;
-  uint32_t hash = hash_text(wanted);
+  uint32_t hash = text_hash(wanted);
   pthread_mutex_lock(&recorder->lock);
   size_t kept = recorder->recorded < recorder->capacity ? (size_t)recorder->recorded : recorder->capacity;
   for (size_t age = 1; age <= kept && found < max; age++) {
