@@ -77,9 +77,9 @@ check_value 'revenue' 'order_revenue_cents_total' "$cents"
 
 # --- one order, everywhere ---
 
-sleep 1.5 # exemplars are a second old before they are replaced
 # One that goes all the way: about every third is refused before.
 for placed in {1..50}; do
+  sleep 1.5 # an exemplar is a second old before another takes its place, one of a refused order too
   trace=$(printf '4bf92f3577b34da6a3ce929d0e0e%04x' "$placed") id=one-order-$placed
   http POST "$gateway_url/orders" -H 'Content-Type: application/json' -H "X-Correlation-ID: $id" \
     -H "traceparent: 00-$trace-00f067aa0ba902b7-01" \
