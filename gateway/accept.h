@@ -1,9 +1,12 @@
-/* Content negotiation (RFC 9110 §12.5.1) as far as it goes here: there is JSON, or nothing. Pure. */
+/* Content negotiation (RFC 9110 §12.5.1): what a client takes. Pure. Called by api_handler.c and console.c. */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 
-/* Whether a client whose Accept header has this value takes application/json, and application/problem+json for errors:
- * a range that covers it, with a weight above 0, the most specific one deciding. An empty value takes everything. */
-bool accept_takes_json(const char *value, size_t length);
+enum { ACCEPT_WEIGHT_MAX = 1000 };
+
+/* How much a client whose Accept header has this value (all its lines, joined by commas) wants the media type
+ * ("text/html", in lower case), in thousandths: 0 is not at all, ACCEPT_WEIGHT_MAX is as much as anything. The most
+ * specific range that covers the type decides, of several the one that wants it most; an empty value wants everything.
+ * A range's parameters are not looked at, apart from q; a q that is no number counts as absent. */
+int accept_weight(const char *value, size_t length, const char *type);

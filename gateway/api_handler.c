@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "gateway/accept.h"
 #include "gateway/transcode.h"
 #include "rpc/metadata.h"
 
@@ -53,8 +52,7 @@ static rpc_status check_request(const exchange *self, int *http_status) {
     return rpc_status_error(RPC_INVALID_ARGUMENT, "BODY_TOO_LARGE", "body: may have %zu bytes",
                             server->config.max_body);
   }
-  h2o_iovec_t accepted = exchange_accept(self);
-  if (!accept_takes_json(accepted.base, accepted.len)) {
+  if (exchange_accepts(self, "application/json") == 0) {
     *http_status = 406;
     return rpc_status_error(RPC_INVALID_ARGUMENT, "NOT_ACCEPTABLE", "accept: there is application/json only");
   }

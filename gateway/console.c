@@ -2,8 +2,6 @@
  * gateway that it came from: its policy says so to the browser. */
 #include "gateway/console.h"
 
-#include <string.h>
-
 #include "console/console_css.h"
 #include "console/console_html.h"
 #include "console/console_js.h"
@@ -29,10 +27,8 @@ static const built_in_file files[] = {
 };
 
 bool console_is_wanted(const exchange *self) {
-  static const char name[] = "text/html";
   if (self->listener->backend) return false;
-  h2o_iovec_t accepted = exchange_accept(self);
-  return memmem(accepted.base, accepted.len, name, sizeof name - 1) != NULL;
+  return exchange_accepts(self, "text/html") > exchange_accepts(self, "text/plain");
 }
 
 void console_page(exchange *self) {

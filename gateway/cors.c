@@ -57,6 +57,10 @@ static bool find_methods(exchange *self) {
   h2o_iovec_t path = exchange_path(self), method = self->req->method;
   route_match match = {.route = NULL};
   rpc_status status;
+  if (h2o_memis(path.base, path.len, H2O_STRLIT("*"))) { /* RFC 9110 §9.3.7: the gateway as a whole */
+    snprintf(self->allow, sizeof self->allow, "GET, HEAD, POST");
+    return true;
+  }
   if (pages_has(path)) {
     snprintf(self->allow, sizeof self->allow, "GET, HEAD");
     return true;

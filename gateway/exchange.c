@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/accept.h"
 #include "gateway/cors.h"
 #include "gateway/problem.h"
 #include "rpc/metadata.h"
@@ -55,6 +56,16 @@ static void on_request_gone(void *pointer) {
   if (self->is_answered) exchange_free(self);
 }
 
+/* "GET http://host/path", as to a proxy, is for us too (RFC 9112 §3.2.2). */
+static void strip_origin(h2o_req_t *req) {
+  h2o_url_t url;
+  bool is_path = req->path.len > 0 && (req->path.base[0] == '/' || req->path.base[0] == '*');
+  if (is_path || h2o_url_parse(req->path.base, req->path.len, &url) != 0) return;
+  const char *query = memchr(url.path.base, '?', url.path.len);
+  req->path = url.path;
+  req->query_at = query ? (size_t)(query - url.path.base) : SIZE_MAX;
+}
+
 exchange *exchange_begin(gateway_listener *listener, h2o_req_t *req) {
   gateway *server = listener->server;
   exchange *self = calloc(1, sizeof *self);
@@ -70,6 +81,7 @@ exchange *exchange_begin(gateway_listener *listener, h2o_req_t *req) {
   rpc_arena_init(&self->arena, HEADERS_ARENA);
   pool_link *link = h2o_mem_alloc_shared(&req->pool, sizeof *link, on_request_gone);
   link->self = self;
+  strip_origin(req);
   atomic_fetch_add(&server->alive, 1);
   atomic_fetch_add(&server->pending, 1);
   metrics_add(server->in_flight, 1);
@@ -96,9 +108,14 @@ bool exchange_is(const exchange *self, const char *method) {
   return h2o_memis(self->req->method.base, self->req->method.len, method, strlen(method));
 }
 
-h2o_iovec_t exchange_accept(const exchange *self) {
-  ssize_t at = h2o_find_header(&self->req->headers, H2O_TOKEN_ACCEPT, -1);
-  return at < 0 ? h2o_iovec_init("", 0) : self->req->headers.entries[at].value;
+int exchange_accepts(const exchange *self, const char *type) {
+  h2o_req_t *req = self->req;
+  h2o_iovec_t all = h2o_iovec_init("", 0);
+  for (ssize_t at = -1; (at = h2o_find_header(&req->headers, H2O_TOKEN_ACCEPT, at)) >= 0;) {
+    h2o_iovec_t line = req->headers.entries[at].value;
+    all = all.len == 0 ? line : h2o_concat(&req->pool, all, h2o_iovec_init(H2O_STRLIT(",")), line);
+  }
+  return accept_weight(all.base, all.len, type);
 }
 
 rpc_call_options exchange_call_options(exchange *self) {

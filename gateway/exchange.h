@@ -43,8 +43,9 @@ h2o_iovec_t exchange_path(const exchange *self);
 h2o_iovec_t exchange_query(const exchange *self);
 bool exchange_is(const exchange *self, const char *method);
 
-/* The value of the request's Accept header, the first of several; empty where it is absent. As exchange_path. */
-h2o_iovec_t exchange_accept(const exchange *self);
+/* How much the client wants that media type, from 0 to ACCEPT_WEIGHT_MAX: accept.h, over all lines of its Accept (RFC
+ * 9110 §5.3). As exchange_path. */
+int exchange_accepts(const exchange *self, const char *type);
 
 /* What to say beside a call made for this exchange; valid until it is answered. */
 rpc_call_options exchange_call_options(exchange *self);

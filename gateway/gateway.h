@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "gateway/access_log.h"
 #include "gateway/json_write.h"
 #include "gateway/routes.h"
 #include "gateway/server.h"
@@ -54,9 +55,9 @@ struct gateway {
   atomic_int stage;        /* what the loop is told to do */
   atomic_bool is_stopping; /* the loop does: it begins no more calls */
   pthread_t thread;
-  sem_t is_ready;                          /* posted by the loop once it runs */
-  gateway_tls *tls;                        /* NULL: none */
-  h2o_access_log_filehandle_t *access_log; /* NULL: none */
+  sem_t is_ready;         /* posted by the loop once it runs */
+  gateway_tls *tls;       /* NULL: none */
+  access_log *access_log; /* NULL: none */
   h2o_globalconf_t h2o_config;
   h2o_context_t context;
   h2o_multithread_receiver_t replies;

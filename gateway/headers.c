@@ -64,6 +64,11 @@ static size_t size_of(const h2o_headers_t *headers) {
   return size;
 }
 
+/* HTTP/1.1 asks for it (RFC 9112 §3.2); where it is missing h2o puts its own name for the port in its place. */
+static bool lacks_host(const h2o_req_t *req) {
+  return req->version == 0x101 && req->input.authority.base == req->hostconf->authority.hostport.base;
+}
+
 bool headers_read(const h2o_req_t *req, rpc_arena *arena, rpc_random *random, request_headers *headers,
                   int *http_status, rpc_status *status) {
   *status = rpc_status_ok();
@@ -73,6 +78,10 @@ bool headers_read(const h2o_req_t *req, rpc_arena *arena, rpc_random *random, re
     *http_status = 431;
     *status =
         rpc_status_error(RPC_INVALID_ARGUMENT, "HEADERS_TOO_LARGE", "the headers may have %d bytes", HEADERS_BYTES_MAX);
+    return false;
+  }
+  if (lacks_host(req)) {
+    *status = rpc_status_invalid("host", "is missing");
     return false;
   }
   const h2o_iovec_t *found[HEADER_COUNT] = {NULL};

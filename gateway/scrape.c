@@ -20,11 +20,9 @@ static void on_scrape(void *arg, const rpc_status *status, const Rpc__V1__Scrape
   exchange_post(self);
 }
 
-/* OpenMetrics where the Accept header names it, as Prometheus does. */
+/* OpenMetrics for who wants it more than the older text, as Prometheus does. */
 static metrics_format wanted_format(const exchange *self) {
-  static const char name[] = "application/openmetrics-text";
-  h2o_iovec_t accepted = exchange_accept(self);
-  bool open = memmem(accepted.base, accepted.len, name, sizeof name - 1) != NULL;
+  bool open = exchange_accepts(self, "application/openmetrics-text") > exchange_accepts(self, "text/plain");
   return open ? METRICS_FORMAT_OPENMETRICS : METRICS_FORMAT_TEXT;
 }
 

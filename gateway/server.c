@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "gateway/access_log.h"
 #include "gateway/api_handler.h"
 #include "gateway/cors.h"
 #include "gateway/error_pages.h"
@@ -35,12 +36,6 @@ enum {
 
 /* What is smaller is not worth a client's time: a packet is a packet. */
 enum { COMPRESSED_BYTES = 2048, GZIP_QUALITY = 1 };
-
-/* Of each request, by h2o's own logger, written as it ends: a line to the page cache, no more. */
-static const char access_log_format[] =
-    "{\"time\":\"%{%Y-%m-%dT%H:%M:%S}t.%{msec_frac}t%{%z}t\",\"client\":\"%h\",\"method\":\"%m\",\"path\":\"%U\","
-    "\"query\":\"%q\",\"protocol\":\"%H\",\"status\":%s,\"bytes\":%b,\"seconds\":%{request-total-time}x,"
-    "\"correlation_id\":\"%{x-correlation-id}o\",\"user_agent\":\"%{user-agent}i\"}";
 
 enum { STAGE_RUNNING, STAGE_STOPPING, STAGE_ENDING };
 
@@ -272,7 +267,7 @@ static void add_host(gateway *server, gateway_listener *listener) {
   error_pages_register(&host->fallback_path, server->config.random);
   h2o_compress_args_t large = {.min_size = COMPRESSED_BYTES, .gzip = {GZIP_QUALITY}, .brotli = {-1}};
   h2o_compress_register(path, &large);
-  if (server->access_log) h2o_access_log_register(path, server->access_log);
+  if (server->access_log) access_log_register(server->access_log, path);
   listener->hosts[0] = host;
 }
 
@@ -351,12 +346,7 @@ gateway *gateway_create(const gateway_config *config, rpc_status *status) {
   server->config = *config;
   configure(server);
   rpc_status outcome = rpc_status_ok();
-  if (config->access_log) {
-    server->access_log = h2o_access_log_open_handle(config->access_log, access_log_format, H2O_LOGCONF_ESCAPE_JSON);
-    if (!server->access_log) {
-      outcome = rpc_status_error(RPC_INVALID_ARGUMENT, "ACCESS_LOG", "cannot write to %s", config->access_log);
-    }
-  }
+  if (config->access_log) server->access_log = access_log_open(config->access_log, config->metrics, &outcome);
   if (config->tls.cert_file) server->tls = gateway_tls_create(&config->tls, config->log, &outcome);
   for (size_t i = 0; i < config->backend_count && outcome.code == RPC_OK; i++) {
     outcome = add_listener(server, &server->backends[i], server->backends[i].http_port);
@@ -375,7 +365,7 @@ gateway *gateway_create(const gateway_config *config, rpc_status *status) {
   h2o_config_dispose(&server->h2o_config);
   free_listeners(server);
   gateway_tls_destroy(server->tls);
-  if (server->access_log) h2o_mem_release_shared(server->access_log); /* its loggers hold it, too */
+  access_log_close(server->access_log);
   sem_destroy(&server->is_ready);
   free(server);
   return NULL;
@@ -399,10 +389,10 @@ void gateway_destroy(gateway *server) {
   if (!server) return;
   set_stage(server, STAGE_ENDING);
   pthread_join(server->thread, NULL);
+  access_log_close(server->access_log);
   if (server->connection_count > 0) return; /* the loop's memory is still in use, and the process about to end */
   free_listeners(server);
   gateway_tls_destroy(server->tls);
-  if (server->access_log) h2o_mem_release_shared(server->access_log); /* its loggers hold it, too */
   sem_destroy(&server->is_ready);
   free(server);
 }

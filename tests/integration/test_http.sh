@@ -32,6 +32,13 @@ http OPTIONS "$gateway_url/health"
 check 'OPTIONS of a page' "$(http_header allow)" 'GET, HEAD, OPTIONS'
 http OPTIONS "$gateway_url/nothing"
 check 'OPTIONS of nothing' "$http_status" 404
+http OPTIONS "$order_url" --request-target '*'
+check 'OPTIONS of the gateway as a whole' "$http_status:$(http_header allow)" '204:GET, HEAD, POST, OPTIONS'
+http GET "$product" --request-target "$product"
+check 'a request as to a proxy' "$http_status" 200
+http GET "$product" -H 'Host:'
+check 'HTTP/1.1 without Host' "$http_status" 400
+check 'HTTP/1.0 without Host' "$(curl -s --http1.0 -H 'Host:' -o "$stack_dir/body" -w '%{http_code}' "$product")" 200
 
 # --- CORS ---
 
@@ -75,6 +82,14 @@ for accept in text/html 'application/xml, text/*' 'application/json;q=0' '*/*, a
   check "Accept: $accept" "$http_status" 406
 done
 check_json 'the reason' '.reason == "NOT_ACCEPTABLE"'
+http GET "$product" -H 'Accept: text/html' -H 'Accept: application/json;q=0.5'
+check 'several lines of Accept are one' "$http_status" 200
+http GET "$product" -H 'Accept: */*' -H 'Accept: application/json;q=0'
+check 'also where the last decides' "$http_status" 406
+http GET "$gateway_url/" -H 'Accept: text/html, */*;q=0.8'
+check 'the console for who wants HTML' "$(http_header content-type)" 'text/html; charset=utf-8'
+http GET "$gateway_url/" -H 'Accept: text/html;q=0.1, text/plain'
+check 'text for who wants that more' "$(http_header content-type)" 'text/plain; charset=utf-8'
 http GET "$gateway_url/openapi.json" -H 'Accept-Encoding: gzip'
 check 'a large answer is compressed' "$(http_header content-encoding)" gzip
 http GET "$gateway_url/openapi.json" --compressed
@@ -166,6 +181,19 @@ check_json 'a request in the access log' '.method == "GET" and .path == "/invent
 http_body=
 check 'every line is JSON' "$(jq -e . "$log" >"$stack_dir/body" 2>&1 && echo yes)" yes
 
+# A pipe whose reader reads nothing: lines are lost, and nothing else.
+mkfifo "$stack_dir/pipe"
+sleep 1000 <>"$stack_dir/pipe" &
+reader=$!
+stack_end_cleanly store-gateway
+STORE_GATEWAY_ACCESS_LOG=$stack_dir/pipe stack_launch store-gateway
+stack_wait_healthy || fail 'a gateway with a pipe as its access log'
+timeout 60 h2load -n 10000 -c 8 -m 10 -H "user-agent: $(head -c 300 /dev/zero | tr '\0' a)" "$gateway_url/" >"$stack_dir/h2load" 2>&1 || true
+check 'requests beside an access log that nobody reads' "$(grep -o '10000 2xx' "$stack_dir/h2load")" '10000 2xx'
+http GET "$gateway_url/metrics"
+check 'lines of it are dropped, and counted' "$(sed -n 's/^http_access_log_lines_total{outcome="dropped"} //p' <<<"$http_body" | awk '{print ($1 > 1000)}')" 1
+http_body=
+
 # --- the end ---
 
 curl -s -m 60 -o "$stack_dir/last" -w '%{http_code}' -X POST "$order_url/orders" -H "$json" -d "$order" >"$stack_dir/last.code" &
@@ -174,4 +202,5 @@ sleep 0.05
 stack_end_cleanly store-gateway
 wait "$last" || true
 check 'a request under way at the end is answered, or was not taken' "$(grep -cE '^(200|000)$' "$stack_dir/last.code")" 1
+kill "$reader"
 finish
