@@ -1,9 +1,9 @@
 /* JSON into a message, driven by its descriptor: the JSON mapping of protobuf 3, names as in the .proto or in
- * lowerCamelCase. Unknown names (unless told otherwise), a name given twice, two members of one oneof and values out of
- * range are refused, with the field's path ("items[0].quantity"). Called by transcode with what json_load has read. */
+ * lowerCamelCase. Text that is not JSON (RFC 8259, UTF-8), unknown names (unless told otherwise), a name given twice,
+ * two members of one oneof and values out of range are refused, with the field's path ("items[0].quantity"). Called by
+ * transcode and by the runner's command line. */
 #pragma once
 
-#include <jansson.h>
 #include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,11 +27,9 @@ json_reader json_reader_make(rpc_arena *arena);
 /* A message with every field at its default. NULL when the arena is exhausted. */
 ProtobufCMessage *json_read_new(json_reader *reader, const ProtobufCMessageDescriptor *descriptor);
 
-/* Reads an object's members into the message. */
-bool json_read_object(json_reader *reader, ProtobufCMessage *message, const json_t *object);
-
-/* Reads one field of that name. */
-bool json_read_field(json_reader *reader, ProtobufCMessage *message, const char *name, const json_t *value);
+/* Reads an object's members into the message or, where name is not NULL, a value into its field of that name. The text
+ * need not end in NUL. Where it is not JSON, that is the error, with the line and column, whatever else is wrong. */
+bool json_read(json_reader *reader, ProtobufCMessage *message, const char *name, const char *text, size_t length);
 
 /* Reads a text that stands for itself (a path segment, a query parameter) into the field that a path of names leads to
  * ("filter.status"). Messages on the way are made; a repeated field grows by one. text is UTF-8. */

@@ -54,9 +54,16 @@ void json_write_bytes(json_writer *writer, const char *bytes, size_t length) {
   writer->length += length;
 }
 
+static void put(json_writer *writer, char byte) {
+  char *room = reserve(writer, 1);
+  if (!room) return;
+  *room = byte;
+  writer->length++;
+}
+
 static void begin_value(json_writer *writer) {
   char last = writer->length > 0 ? writer->bytes[writer->length - 1] : '[';
-  if (last != '{' && last != '[' && last != ':') json_write_bytes(writer, ",", 1);
+  if (last != '{' && last != '[' && last != ':') put(writer, ',');
 }
 
 void json_write_raw(json_writer *writer, const char *json, size_t length) {
@@ -65,11 +72,12 @@ void json_write_raw(json_writer *writer, const char *json, size_t length) {
 }
 
 void json_write_open(json_writer *writer, char bracket) {
-  json_write_raw(writer, &bracket, 1);
+  begin_value(writer);
+  put(writer, bracket);
 }
 
 void json_write_close(json_writer *writer, char bracket) {
-  json_write_bytes(writer, &bracket, 1);
+  put(writer, bracket);
 }
 
 /* The escape of an ASCII character, of length 0 where it needs none. */
@@ -85,15 +93,30 @@ static bool is_plain(unsigned char c) {
   return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
+/* Whether eight bytes are: each minus what it must not be below keeps its highest bit clear. Rather says no. */
+static bool are_plain(const char bytes[8]) {
+  const uint64_t ones = 0x0101010101010101u, highest = 0x80 * ones;
+  uint64_t word;
+  memcpy(&word, bytes, sizeof word);
+  uint64_t below = (word - 0x20 * ones) | ((word ^ '"' * ones) - ones) | ((word ^ '\\' * ones) - ones);
+  return ((word | below) & highest) == 0;
+}
+
+static const char *skip_plain(const char *at, const char *end) {
+  while (end - at >= 8 && are_plain(at)) at += 8;
+  while (at < end && is_plain((unsigned char)*at)) at++;
+  return at;
+}
+
 void json_write_text(json_writer *writer, const char *text) {
   begin_value(writer);
-  json_write_bytes(writer, "\"", 1);
-  const char *at = text ? text : "";
-  while (*at && !writer->failed) {
+  put(writer, '"');
+  const char *at = text ? text : "", *end = at + strlen(at);
+  while (at < end && !writer->failed) {
     const char *run = at;
-    while (is_plain((unsigned char)*at)) at++;
+    at = skip_plain(at, end);
     if (at > run) json_write_bytes(writer, run, (size_t)(at - run));
-    if (*at == '\0') break;
+    if (at == end) break;
     char escaped[8];
     if ((unsigned char)*at < 0x80) {
       json_write_bytes(writer, escaped, escape((unsigned char)*at++, escaped));
@@ -103,12 +126,12 @@ void json_write_text(json_writer *writer, const char *text) {
     json_write_bytes(writer, length ? at : UTF8_REPLACEMENT, length ? length : 3);
     at += length ? length : 1;
   }
-  json_write_bytes(writer, "\"", 1);
+  put(writer, '"');
 }
 
 void json_write_key(json_writer *writer, const char *key) {
   json_write_text(writer, key);
-  json_write_bytes(writer, ":", 1);
+  put(writer, ':');
 }
 
 /* Integers are most of the numbers written: the digits from the last to the first, without printf. */
@@ -141,16 +164,23 @@ void json_write_bool(json_writer *writer, bool value) {
   json_write_raw(writer, value ? "true" : "false", value ? 4 : 5);
 }
 
-/* Money has at most two decimals. Up to 15 digits a decimal survives the way through a double, so that the double
- * nearest to a number of hundredths is written as those: what %.15g would give, as integers. */
-static bool write_hundredths(json_writer *writer, double value) {
+/* Money has at most two decimals, a time in milliseconds three. Up to 15 digits a decimal survives the way through a
+ * double, so that the double nearest to a number of thousandths is written as those: what %.15g would give, as
+ * integers.
+ */
+static bool write_thousandths(json_writer *writer, double value) {
   if (!(fabs(value) < 1e12)) return false;
-  int64_t hundredths = llround(value * 100);
-  if ((double)hundredths / 100 != value || (value < 0 && hundredths > -100)) return false;
-  json_write_integer(writer, hundredths / 100);
-  unsigned rest = (unsigned)llabs(hundredths % 100);
-  char decimals[3] = {'.', (char)('0' + rest / 10), (char)('0' + rest % 10)};
-  if (rest > 0) json_write_bytes(writer, decimals, rest % 10 > 0 ? 3 : 2);
+  int64_t thousandths = llround(value * 1000);
+  if ((double)thousandths / 1000 != value || (value < 0 && thousandths > -1000)) return false;
+  json_write_integer(writer, thousandths / 1000);
+  char decimals[] = {'.', '0', '0', '0'};
+  size_t length = 0;
+  int rest = abs((int)(thousandths % 1000));
+  for (size_t at = 3; at > 0; at--, rest /= 10) {
+    decimals[at] = (char)('0' + rest % 10);
+    if (length == 0 && rest % 10 > 0) length = at + 1;
+  }
+  json_write_bytes(writer, decimals, length);
   return true;
 }
 
@@ -164,7 +194,7 @@ static void write_real(json_writer *writer, double value, bool is_float) {
     json_write_raw(writer, "-0.0", 4);
     return;
   }
-  if (!is_float && write_hundredths(writer, value)) return;
+  if (!is_float && write_thousandths(writer, value)) return;
   char text[40];
   int length = 0;
   int most = is_float ? 9 : 17;

@@ -2,23 +2,16 @@
  * different values. */
 #include "gateway/transcode.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-#include "gateway/json_load.h"
 #include "gateway/json_read.h"
 
 enum { QUERY_PARAMETERS_MAX = 256 };
 
 /* The one query parameter that is no field: no name of a field has a hyphen. */
 static const char SWITCH[] = "allow-unknown-fields";
-
-/* The last `cut` bytes of jansson's text may end inside a character; statuses are cut to whole ones. */
-static rpc_status body_error(const json_error_t *error) {
-  return rpc_status_invalid("body", "not valid JSON: line %d, column %d: %s", error->line, error->column, error->text);
-}
 
 static bool read_body(json_reader *reader, ProtobufCMessage *message, const char *rule,
                       const transcode_request *request) {
@@ -27,16 +20,7 @@ static bool read_body(json_reader *reader, ProtobufCMessage *message, const char
     reader->status = rpc_status_invalid("body", "this method takes no body");
     return false;
   }
-  json_error_t error;
-  json_t *json = json_load(request->body, request->body_length, &error);
-  if (!json) {
-    reader->status = body_error(&error);
-    return false;
-  }
-  bool ok =
-      strcmp(rule, "*") == 0 ? json_read_object(reader, message, json) : json_read_field(reader, message, rule, json);
-  json_decref(json);
-  return ok;
+  return json_read(reader, message, strcmp(rule, "*") == 0 ? NULL : rule, request->body, request->body_length);
 }
 
 /* A text field that the body has already given must be given the same by the path. */

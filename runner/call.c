@@ -2,7 +2,6 @@
 #include "runner/call.h"
 
 #include <ctype.h>
-#include <jansson.h>
 #include <math.h>
 #include <semaphore.h>
 #include <stdio.h>
@@ -10,7 +9,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "gateway/json_load.h"
 #include "gateway/json_read.h"
 #include "gateway/json_write.h"
 #include "rpc/arena.h"
@@ -80,30 +78,21 @@ static void take_answer(rpc_any_fn done, void *arg, const rpc_status *status, co
 
 /* --- the request --- */
 
-static json_t *load_json(const char *text, json_error_t *error) {
-  if (strcmp(text, "-") != 0) return json_load(text, strlen(text), error);
-  char *input = NULL;
-  size_t capacity = 0;
-  ssize_t length = getdelim(&input, &capacity, '\0', stdin); /* JSON has no NUL: all there is */
-  json_t *json = json_load(input, length > 0 ? (size_t)length : 0, error);
-  free(input);
-  return json;
-}
-
 /* NULL with INVALID_ARGUMENT as the status. */
 static ProtobufCMessage *read_request(session *s, const api_method *method) {
-  json_error_t error;
-  json_t *json = load_json(s->arguments->json, &error);
-  if (json == NULL) {
-    s->status =
-        rpc_status_invalid("request", "not valid JSON: line %d, column %d: %s", error.line, error.column, error.text);
-    return NULL;
+  char *input = NULL;
+  const char *text = s->arguments->json;
+  size_t length = strlen(text), capacity = 0;
+  if (strcmp(text, "-") == 0) {
+    ssize_t got = getdelim(&input, &capacity, '\0', stdin); /* JSON has no NUL: all there is */
+    length = got > 0 ? (size_t)got : 0;
+    text = input;
   }
   json_reader reader = {.arena = &s->arena};
   reader.map_entries = reflection_map_entries(s->types, &reader.map_entry_count);
   ProtobufCMessage *request = json_read_new(&reader, method->input);
-  bool read = request != NULL && json_read_object(&reader, request, json);
-  json_decref(json);
+  bool read = request != NULL && json_read(&reader, request, NULL, text, length);
+  free(input);
   s->status = reader.status;
   return read ? request : NULL;
 }

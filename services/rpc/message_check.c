@@ -10,26 +10,6 @@
 
 enum { PATH_SIZE = 96 };
 
-/* Most texts are ASCII: eight bytes at a time, as far as they go. */
-static const char *skip_ascii(const char *text, size_t length) {
-  uint64_t word;
-  for (; length >= sizeof word; text += sizeof word, length -= sizeof word) {
-    memcpy(&word, text, sizeof word);
-    if (word & 0x8080808080808080u) break;
-  }
-  return text;
-}
-
-static bool is_utf8(const char *text) {
-  text = skip_ascii(text, strlen(text));
-  while (*text) {
-    size_t step = utf8_sequence_length(text);
-    if (step == 0) return false;
-    text += step;
-  }
-  return true;
-}
-
 /* Where the check stands: a chain from the value to the message at the root, written out only for an error. */
 typedef struct place {
   const struct place *parent;
@@ -63,7 +43,7 @@ static bool check_value(const ProtobufCFieldDescriptor *field, const void *value
     return !child || check_message(child, at, status);
   }
   const char *text = *(char *const *)value;
-  if (!text || is_utf8(text)) return true;
+  if (!text || utf8_is_valid(text)) return true;
   *status = refuse(at, "not valid UTF-8");
   return false;
 }

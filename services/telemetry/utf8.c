@@ -1,6 +1,8 @@
-/* See utf8.h: log, audit and metrics ask it which bytes may be written as they are, traces where a text may be cut. */
+/* See utf8.h: log, audit and metrics ask it which bytes may be written as they are, traces where a text may be cut, RPC
+ * and the gateway whether a text may come in. */
 #include "telemetry/utf8.h"
 
+#include <stdint.h>
 #include <string.h>
 
 /* Lead bytes, how many bytes follow, and what the second one may be: this excludes overlong forms, surrogates and what
@@ -26,6 +28,26 @@ size_t utf8_sequence_length(const char *text) {
     return sequences[i].length;
   }
   return 0;
+}
+
+/* Most texts are ASCII: eight bytes at a time, as far as they go. */
+static const char *skip_ascii(const char *text, size_t length) {
+  uint64_t word;
+  for (; length >= sizeof word; text += sizeof word, length -= sizeof word) {
+    memcpy(&word, text, sizeof word);
+    if (word & 0x8080808080808080u) break;
+  }
+  return text;
+}
+
+bool utf8_is_valid(const char *text) {
+  text = skip_ascii(text, strlen(text));
+  while (*text) {
+    size_t step = utf8_sequence_length(text);
+    if (step == 0) return false;
+    text += step;
+  }
+  return true;
 }
 
 void utf8_copy(char *out, size_t size, const char *text) {

@@ -5,7 +5,6 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "gateway/json_load.h"
 #include "gateway/json_read.h"
 #include "gateway/json_write.h"
 #include "load.h"
@@ -13,31 +12,27 @@
 
 enum { TEXT_MAX = 1 << 20, ARENA_LIMIT = 16 << 20, CALLS_AT_ONCE = 64 };
 
-static json_t *parse(const char *text, size_t length) {
-  json_error_t error;
-  json_t *json = json_load(text, length, &error);
-  if (json) return json;
-  fprintf(stderr, "transcode: line %d: %s\n", error.line, error.text);
-  exit(1);
-}
-
 static size_t with_jansson(const char *text, size_t length) {
-  json_decref(parse(text, length));
+  json_error_t error;
+  json_t *json = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
+  if (!json) {
+    fprintf(stderr, "transcode: line %d: %s\n", error.line, error.text);
+    exit(1);
+  }
+  json_decref(json);
   return 0;
 }
 
 static size_t with_store(const char *text, size_t length) {
-  json_t *json = parse(text, length);
   rpc_arena arena;
   rpc_arena_init(&arena, ARENA_LIMIT);
   json_reader reader = json_reader_make(&arena);
   ProtobufCMessage *order = json_read_new(&reader, &store__v1__order__descriptor);
   json_writer writer = json_writer_make(ARENA_LIMIT);
-  if (!order || !json_read_object(&reader, order, json)) {
+  if (!order || !json_read(&reader, order, NULL, text, length)) {
     fprintf(stderr, "transcode: %s\n", reader.status.message);
     exit(1);
   }
-  json_decref(json);
   json_write_message(&writer, order);
   size_t written = writer.failed ? 0 : writer.length;
   json_writer_free(&writer);

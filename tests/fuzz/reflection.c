@@ -29,7 +29,7 @@ static void try_message(const reflection *types, const ProtobufCMessageDescripto
     json_reader reader = json_reader_make(&arena);
     reader.map_entries = reflection_map_entries(types, &reader.map_entry_count);
     ProtobufCMessage *again = json_read_new(&reader, type);
-    if (again) json_read_object(&reader, again, json);
+    if (again) json_read(&reader, again, NULL, writer.bytes, writer.length);
     json_decref(json);
   }
   json_writer_free(&writer);

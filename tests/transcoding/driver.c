@@ -6,13 +6,11 @@
  *   h LINE    the body of an HTTP request, whose "METHOD TARGET" is LINE, to a message's bytes
  * An answer begins with '+' and holds the result, or with '-' and holds "field: message". */
 #include <arpa/inet.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api.h"
-#include "gateway/json_load.h"
 #include "gateway/json_read.h"
 #include "gateway/json_write.h"
 #include "gateway/transcode.h"
@@ -97,18 +95,11 @@ static void write_json(request *r) {
 static void read_json(request *r) {
   const ProtobufCMessageDescriptor *type = find_type(r);
   if (!type) return;
-  json_error_t error;
-  json_t *json = json_load(r->input, r->length, &error);
-  if (!json) {
-    r->status = rpc_status_invalid("body", "%s", error.text);
-    return;
-  }
   json_reader reader = json_reader_make(&r->arena);
   if (r->by_reflection) reader.map_entries = reflection_map_entries(r->driver->types, &reader.map_entry_count);
   ProtobufCMessage *message = json_read_new(&reader, type);
-  if (message && json_read_object(&reader, message, json)) answer_with_message(r, message);
+  if (message && json_read(&reader, message, NULL, r->input, r->length)) answer_with_message(r, message);
   r->status = reader.status;
-  json_decref(json);
 }
 
 static void read_http(request *r) {

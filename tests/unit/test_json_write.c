@@ -341,7 +341,7 @@ static void assert_reads_back(maker *m, const ProtobufCMessage *message) {
   json_t *json = json_loadb(first.bytes, first.length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
   if (!json) fail_msg("not JSON: %s", error.text);
   ProtobufCMessage *again = json_read_new(&reader, message->descriptor);
-  if (!json_read_object(&reader, again, json)) {
+  if (!json_read(&reader, again, NULL, first.bytes, first.length)) {
     fail_msg("%s of %.*s", reader.status.message, (int)first.length, first.bytes);
   }
   json_write_message(&second, again);
