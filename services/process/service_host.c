@@ -11,6 +11,7 @@
 #include "rpc/settings.h"
 
 enum { DRAIN_MS = 20000, MAX_IN_FLIGHT = 1000000, MAX_IN_FLIGHT_DEFAULT = 16384 };
+enum { QUEUE_TARGET_DEFAULT_MS = 25, QUEUE_TARGET_MAX_MS = 3600000 };
 enum { AUDIT_BYTES_DEFAULT = 256 << 20, AUDIT_KEPT_DEFAULT = 8 };
 
 /* "payment-service": in the pid file and in messages. */
@@ -89,6 +90,7 @@ void service_host_open(service_host *host, const api_service *api) {
   host->retention_hours = settings_integer("STORE_RETENTION_HOURS", 24, 1, 1000000);
   uint64_t seed = (uint64_t)settings_integer("STORE_SEED", 0, 0, INT64_MAX);
   int64_t max_in_flight = settings_integer("STORE_MAX_IN_FLIGHT", MAX_IN_FLIGHT_DEFAULT, 1, MAX_IN_FLIGHT);
+  int64_t queue_target_ms = settings_integer("STORE_QUEUE_TARGET_MS", QUEUE_TARGET_DEFAULT_MS, 0, QUEUE_TARGET_MAX_MS);
   char name[64];
   rpc_status claimed = process_claim(host->data_dir, process_name(host, name));
   if (claimed.code != RPC_OK) fail(host, "pid file", claimed.message);
@@ -110,7 +112,8 @@ void service_host_open(service_host *host, const api_service *api) {
                                                         .faults = host->faults,
                                                         .authorize = host->auth ? auth_check_method : NULL,
                                                         .authorize_arg = host->auth,
-                                                        .max_in_flight = (uint32_t)max_in_flight});
+                                                        .max_in_flight = (uint32_t)max_in_flight,
+                                                        .queue_target_ms = (uint32_t)queue_target_ms});
   if (!host->server) fail(host, "server", "out of memory");
 }
 

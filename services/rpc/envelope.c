@@ -7,8 +7,8 @@
 #include "rpc/message_check.h"
 #include "telemetry/utf8.h"
 
-/* Field numbers of `payload` in the two messages, as written on the wire with wire type 2 (length-delimited). */
-enum { REQUEST_PAYLOAD_TAG = 4 << 3 | 2, RESPONSE_PAYLOAD_TAG = 5 << 3 | 2 };
+/* Numbers of the fields that are read and written here, as on the wire with wire type 2 (length-delimited). */
+enum { REQUEST_METHOD_TAG = 1 << 3 | 2, REQUEST_PAYLOAD_TAG = 4 << 3 | 2, RESPONSE_PAYLOAD_TAG = 5 << 3 | 2 };
 
 static size_t varint_size(size_t value) {
   size_t size = 1;
@@ -105,6 +105,14 @@ nng_msg *envelope_pack_response(const rpc_status *status, const ProtobufCMessage
   nng_msg *message = pack_head(&head.base, RESPONSE_PAYLOAD_TAG, payload_size, &room);
   if (message && payload_size) protobuf_c_message_pack(response, room);
   return message;
+}
+
+const char *envelope_peek_method(nng_msg *message, size_t *length) {
+  const uint8_t *bytes = nng_msg_body(message);
+  size_t size = nng_msg_len(message);
+  if (size < 2 || bytes[0] != REQUEST_METHOD_TAG) return NULL;
+  *length = bytes[1]; /* a varint of one byte: names are shorter than 128 */
+  return *length < 0x80 && *length <= size - 2 ? (const char *)bytes + 2 : NULL;
 }
 
 Rpc__V1__Request *envelope_unpack_request(nng_msg *message, rpc_arena *arena) {

@@ -20,6 +20,10 @@ nng_msg *envelope_pack_request(const char *method, uint32_t timeout_ms, const rp
 /* response is written where status->code is RPC_OK, and may be NULL otherwise. The caller's to free. */
 nng_msg *envelope_pack_response(const rpc_status *status, const ProtobufCMessage *response);
 
+/* The method a request names, without unpacking it: length bytes, not ended by NUL, that live as long as the message.
+ * NULL where the message does not begin with it, which is allowed, or is not an envelope: then unpack it. */
+const char *envelope_peek_method(nng_msg *message, size_t *length);
+
 /* Into the arena, NULL where the message is not an envelope. The texts of a response, except in its payload, are UTF-8;
  * a request's are the server's to check, which says what is wrong. */
 Rpc__V1__Request *envelope_unpack_request(nng_msg *message, rpc_arena *arena);

@@ -37,9 +37,10 @@ struct rpc_call {
 
 /* --- the server --- */
 
-static void collect_in_flight(void *arg) {
+static void collect_gauges(void *arg) {
   rpc_server *server = arg;
   metrics_set(server->in_flight_gauge, atomic_load(&server->in_flight));
+  metrics_set(server->overloaded_gauge, rpc_admission_is_overloaded(&server->admission));
 }
 
 rpc_server *rpc_server_create(const rpc_server_config *config) {
@@ -50,6 +51,14 @@ rpc_server *rpc_server_create(const rpc_server_config *config) {
   if (!server->config.default_timeout_ms) server->config.default_timeout_ms = DEFAULT_TIMEOUT_MS;
   if (!server->config.max_message_size) server->config.max_message_size = DEFAULT_MESSAGE_SIZE;
   server->started_us = rpc_clock_now_us(config->clock);
+  rpc_admission_init(&server->admission, (int64_t)config->queue_target_ms * 1000);
+  rpc_status refusal = rpc_status_error(RPC_RESOURCE_EXHAUSTED, RPC_REASON_OVERLOADED,
+                                        "%s is overloaded: what is queued waits too long already", config->name);
+  server->refusal = envelope_pack_response(&refusal, NULL);
+  if (!server->refusal) {
+    free(server);
+    return NULL;
+  }
   server->requests =
       metrics_define(config->metrics, METRICS_COUNTER, "rpc_server_requests_total",
                      "Calls answered, by method and status code.", (const char *const[]){"method", "code", NULL});
@@ -62,7 +71,11 @@ rpc_server *rpc_server_create(const rpc_server_config *config) {
   metrics_family *in_flight =
       metrics_define(config->metrics, METRICS_GAUGE, "rpc_server_in_flight_requests", "Calls not yet answered.", NULL);
   server->in_flight_gauge = metrics_series_get(in_flight, NULL);
-  metrics_on_scrape(config->metrics, collect_in_flight, server);
+  metrics_family *overloaded =
+      metrics_define(config->metrics, METRICS_GAUGE, "rpc_server_overloaded",
+                     "1 while writes are refused because what is queued waits too long.", NULL);
+  server->overloaded_gauge = metrics_series_get(overloaded, NULL);
+  metrics_on_scrape(config->metrics, collect_gauges, server);
   server_add_builtin_services(server);
   return server;
 }
@@ -71,6 +84,7 @@ void rpc_server_destroy(rpc_server *server) {
   if (!server) return;
   assert(atomic_load(&server->in_flight) == 0);
   for (size_t i = 0; i < server->method_count; i++) free(server->methods[i]);
+  nng_msg_free(server->refusal);
   free(server);
 }
 
@@ -90,6 +104,7 @@ void rpc_server_add_service(rpc_server *server, const api_service *service, rpc_
     method->service = entry;
     method->index = i;
     method->always = service->name[0] == '\0';
+    method->begins = !method->always && !method->api->no_side_effects;
     method->duration = metrics_series_get(server->durations, (const char *const[]){method->api->name});
     server->methods[server->method_count++] = method;
   }
@@ -114,6 +129,17 @@ static method_entry *find_method(const rpc_server *server, const char *name) {
     }
   }
   return NULL;
+}
+
+void rpc_server_watch_queue(rpc_server *server, rpc_wait_fn wait, void *arg) {
+  server->queue_wait = wait;
+  server->queue = arg;
+}
+
+void rpc_server_always_admit(rpc_server *server, const char *full_name) {
+  method_entry *method = find_method(server, full_name);
+  assert(method);
+  method->begins = false;
 }
 
 size_t rpc_server_max_message_size(const rpc_server *server) {
@@ -191,9 +217,8 @@ static const char *reason_of(const rpc_status *status) {
   return status->reason[0] ? status->reason : rpc_code_name(status->code);
 }
 
-static void count_answer(rpc_call *call, const rpc_status *status) {
-  rpc_server *server = call->server;
-  method_entry *method = call->method;
+/* method: NULL where it is not known. */
+static void count_outcome(rpc_server *server, method_entry *method, const rpc_status *status) {
   const char *name = method ? method->api->name : "unknown";
   if (status->code != RPC_OK) {
     metrics_add(metrics_series_get(server->errors, (const char *const[]){name, reason_of(status)}), 1);
@@ -204,6 +229,12 @@ static void count_answer(rpc_call *call, const rpc_status *status) {
     if (method) atomic_store_explicit(&method->by_code[status->code], series, memory_order_release);
   }
   metrics_add(series, 1);
+}
+
+static void count_answer(rpc_call *call, const rpc_status *status) {
+  rpc_server *server = call->server;
+  method_entry *method = call->method;
+  count_outcome(server, method, status);
   if (!method) return;
   int64_t took_us = rpc_clock_now_us(server->config.clock) - call->received_us;
   if (method->always) {
@@ -351,13 +382,36 @@ static rpc_status read_envelope(rpc_call *call, nng_msg *message) {
   return admit(call);
 }
 
+/* Refuses what would wait too long, where refusing costs next to nothing: no memory, no span, no duration. */
+static bool refuse_early(rpc_server *server, nng_msg *request, int64_t now_us, rpc_respond_fn respond, void *arg) {
+  int64_t wait_us = server->queue_wait ? server->queue_wait(server->queue) : 0;
+  if (rpc_admission_admits(&server->admission, now_us, wait_us) || atomic_load(&server->draining)) return false;
+  size_t length;
+  char name[128];
+  const char *named = envelope_peek_method(request, &length);
+  if (!named) return false;
+  memcpy(name, named, length);
+  name[length] = '\0';
+  method_entry *method = find_method(server, name);
+  if (!method || !method->begins) return false;
+  nng_msg *response;
+  if (nng_msg_dup(&response, server->refusal) != 0) abort(); /* see finish */
+  rpc_status status = {.code = RPC_RESOURCE_EXHAUSTED, .reason = RPC_REASON_OVERLOADED};
+  count_outcome(server, method, &status);
+  nng_msg_free(request);
+  respond(arg, response);
+  return true;
+}
+
 void rpc_server_handle(rpc_server *server, nng_msg *request, rpc_respond_fn respond, void *arg) {
+  int64_t now_us = rpc_clock_now_us(server->config.clock);
+  if (refuse_early(server, request, now_us, respond, arg)) return;
   rpc_call *call = calloc(1, sizeof *call);
   if (!call) abort();
   call->server = server;
   call->respond = respond;
   call->respond_arg = arg;
-  call->received_us = rpc_clock_now_us(server->config.clock);
+  call->received_us = now_us;
   rpc_arena_init(&call->arena, server->config.max_message_size * ARENA_FACTOR);
 
   rpc_status status = read_envelope(call, request);

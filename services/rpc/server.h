@@ -2,8 +2,8 @@
  * transport: rpc_listener feeds it from NNG sockets, a simulation from its own network.
  *
  * A server also answers rpc.v1.Health, Metrics, Reflection and Traces by itself. Calls in flight are
- * bounded; past the bound the answer is RESOURCE_EXHAUSTED at once. A call whose deadline passed before it
- * was begun is answered DEADLINE_EXCEEDED without work. */
+ * bounded; past the bound the answer is RESOURCE_EXHAUSTED at once. So it is, with reason OVERLOADED and
+ * before anything is unpacked, for writes while what is queued waits too long (admission.h). */
 #pragma once
 
 #include <nng/nng.h>
@@ -34,6 +34,7 @@ typedef struct rpc_server_config {
   rpc_authorize_fn authorize; /* NULL: everybody may call everything */
   void *authorize_arg;
   uint32_t max_in_flight;      /* 0: 16384 */
+  uint32_t queue_target_ms;    /* see rpc_server_watch_queue; 0: nothing is refused for its wait */
   uint32_t default_timeout_ms; /* for requests that name none; 0: 30000 */
   size_t max_message_size;     /* bytes of a request, and of what it unpacks to (times 16); 0: 1 MiB */
 } rpc_server_config;
@@ -57,6 +58,19 @@ void rpc_server_add_service(rpc_server *server, const api_service *service, rpc_
  * the thread of the health call and must not block. critical: the service is NOT_SERVING without it. */
 typedef bool (*rpc_health_fn)(void *arg, char *detail, size_t size);
 void rpc_server_add_dependency(rpc_server *server, const char *name, bool critical, rpc_health_fn check, void *arg);
+
+/* How long work that is queued in this process waits, in microseconds: asked for each write that arrives. Where it
+ * stays above queue_target_ms new writes are refused. One queue a server; before it is fed. From any thread; must not
+ * block.
+ */
+typedef int64_t (*rpc_wait_fn)(void *arg);
+void rpc_server_watch_queue(rpc_server *server, rpc_wait_fn wait, void *arg);
+
+/* Calls of this method, full_name as in the envelope, end what was begun by another: they are never refused for their
+ * wait. After its service was added. */
+void rpc_server_always_admit(rpc_server *server, const char *full_name);
+
+#define RPC_REASON_OVERLOADED "OVERLOADED" /* RESOURCE_EXHAUSTED: nothing was begun; try again later, if at all */
 
 /* Takes the response, on any thread, exactly once for each request handled; owns it. */
 typedef void (*rpc_respond_fn)(void *arg, nng_msg *response);

@@ -3,6 +3,7 @@
 
 #include <stdatomic.h>
 
+#include "rpc/admission.h"
 #include "rpc/server.h"
 
 enum { SERVICES_MAX = 16, METHODS_MAX = 256, DEPENDENCIES_MAX = 8 };
@@ -19,6 +20,7 @@ typedef struct method_entry {
   const service_entry *service;
   size_t index; /* within the service */
   bool always;  /* answered while draining and past the bound: health, metrics, reflection, traces */
+  bool begins;  /* new work, that may be refused for its wait */
   metrics_series *duration;
   _Atomic(metrics_series *) by_code[RPC_CODE_COUNT]; /* made when first needed */
 } method_entry;
@@ -40,7 +42,11 @@ struct rpc_server {
   health_dependency dependencies[DEPENDENCIES_MAX];
   size_t dependency_count;
   metrics_family *requests, *durations, *errors;
-  metrics_series *in_flight_gauge;
+  metrics_series *in_flight_gauge, *overloaded_gauge;
+  rpc_admission admission;
+  rpc_wait_fn queue_wait; /* NULL: no queue is watched */
+  void *queue;
+  nng_msg *refusal; /* what is answered then: copied */
   atomic_uint in_flight;
   atomic_bool draining;
 };

@@ -9,6 +9,9 @@
 
 #include "storage/outbox.h"
 
+/* Jobs that a batch has at least to say what a job costs, since one that is committed alone costs a commit; and how
+ * many batches are asked, of which the cheapest counts: one that met a slow disk says nothing about the next. */
+enum { TELLING_BATCH = 16, TELLING_BATCHES = 4 };
 enum { RECONNECT_FIRST_MS = 50, RECONNECT_MAX_MS = 1000, CONFLICT_WAIT_MAX_MS = 64 };
 
 typedef struct pool_thread {
@@ -16,6 +19,7 @@ typedef struct pool_thread {
   storage_tx *tx; /* NULL: not connected */
   outbox outbox;
   uint32_t reconnects; /* failed ones in a row */
+  int64_t ended_us;    /* its last batch; under the lock */
   pthread_t thread;
 } pool_thread;
 
@@ -26,7 +30,10 @@ struct job_pool {
   storage_job *head, *tail;
   uint32_t queued;
   bool stopping;
-  bool draining; /* no threads: a job_pool_add further up runs the queue */
+  bool draining;                     /* no threads: a job_pool_add further up runs the queue */
+  int64_t costs_ns[TELLING_BATCHES]; /* of a job in each of the last batches that told */
+  size_t cost_count;
+  _Atomic int64_t waiting, job_ns; /* for job_pool_wait_us: queued, and the least of costs_ns; any thread */
   size_t started;
   pool_thread threads[];
 };
@@ -53,6 +60,7 @@ static bool is_old(const storage_job *job) {
 static void count_queued(job_pool *pool, int64_t change) {
   pool->queued = (uint32_t)((int64_t)pool->queued + change);
   metrics_set(pool->config.queue_jobs, pool->queued);
+  atomic_store_explicit(&pool->waiting, pool->queued, memory_order_relaxed);
 }
 
 /* The first job and up to max - 1 that follow. */
@@ -283,10 +291,33 @@ static void try_to_connect(pool_thread *self) {
   sleep_ms(wait_ms < RECONNECT_MAX_MS ? wait_ms : RECONNECT_MAX_MS);
 }
 
+/* Takes from a batch what a job costs, waits for the processor and the disk included. Under the lock. */
+static void learn_cost(pool_thread *self, int64_t begun_us, int64_t jobs) {
+  job_pool *pool = self->pool;
+  if (self->ended_us > begun_us) begun_us = self->ended_us;
+  self->ended_us = monotonic_us();
+  int64_t least_ns = (self->ended_us - begun_us) * 1000 / jobs;
+  if (jobs < TELLING_BATCH && least_ns >= atomic_load(&pool->job_ns))
+    return; /* a high cost does not outlive its cause */
+  pool->costs_ns[pool->cost_count++ % TELLING_BATCHES] = least_ns;
+  for (size_t i = 0; i < TELLING_BATCHES && i < pool->cost_count; i++) {
+    if (pool->costs_ns[i] < least_ns) least_ns = pool->costs_ns[i];
+  }
+  atomic_store_explicit(&pool->job_ns, least_ns, memory_order_relaxed);
+}
+
+int64_t job_pool_wait_us(const job_pool *pool) {
+  int64_t jobs = atomic_load_explicit(&pool->waiting, memory_order_relaxed);
+  int64_t job_ns = atomic_load_explicit(&pool->job_ns, memory_order_relaxed);
+  return jobs == 0 ? 0 : jobs * job_ns / 1000 / (int64_t)pool->config.threads; /* without threads nothing waits */
+}
+
 /* Under the lock, which it lets go meanwhile. */
 static void run_next(pool_thread *self) {
   job_pool *pool = self->pool;
+  int64_t oldest_us = pool->head->queued_us, queued = pool->queued;
   storage_job *batch = self->tx ? take_jobs(pool, pool->config.batch_max) : NULL;
+  int64_t taken = queued - (int64_t)pool->queued;
   pthread_mutex_unlock(&pool->lock);
   if (batch) {
     run_batch(self, batch);
@@ -294,6 +325,7 @@ static void run_next(pool_thread *self) {
     try_to_connect(self);
   }
   pthread_mutex_lock(&pool->lock);
+  if (batch) learn_cost(self, oldest_us, taken);
 }
 
 static void *thread_main(void *arg) {

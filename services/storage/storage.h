@@ -109,6 +109,10 @@ struct storage_job {
 /* Queues a job. From any thread. */
 void storage_write(storage *db, storage_job *job);
 
+/* How long a write that is queued now waits before it is begun, in microseconds; db: a storage. For
+ * rpc_server_watch_queue. From any thread. */
+int64_t storage_wait_us(void *db);
+
 /* Runs a job that only reads, in one snapshot. From any thread, but a job's run. */
 void storage_read(storage *db, storage_job *job);
 

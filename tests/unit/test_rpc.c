@@ -111,7 +111,8 @@ static void start_server(rpc_world *world, const char *url, uint32_t max_in_flig
                                                          .random = &world->random,
                                                          .metrics = world->metrics,
                                                          .traces = world->traces,
-                                                         .max_in_flight = max_in_flight});
+                                                         .max_in_flight = max_in_flight,
+                                                         .queue_target_ms = 20});
   store_v1_inventory_service_register(world->server, &handlers, world);
   rpc_status status;
   world->listener = rpc_listener_create(world->server, url, NULL, &status);
@@ -397,6 +398,31 @@ static void past_the_bound_calls_are_refused_at_once(void **state) {
   end_world(world);
 }
 
+static int64_t wait_of(void *wait_us) {
+  return *(int64_t *)wait_us;
+}
+
+static void while_what_is_queued_waits_too_long_new_work_is_refused(void **state) {
+  (void)state;
+  rpc_world *world = make_world(0, (rpc_client_config){0});
+  int64_t wait_us = 0;
+  rpc_server_watch_queue(world->server, wait_of, &wait_us);
+  assert_int_equal(restock(world->client, NULL).code, RPC_OK);
+  wait_us = INT64_MAX;
+  rpc_status status = restock(world->client, NULL);
+  assert_int_equal(status.code, RPC_RESOURCE_EXHAUSTED);
+  assert_string_equal(status.reason, RPC_REASON_OVERLOADED);
+  assert_int_equal(world->handled, 1);
+  assert_int_equal(get(world->client, "LAPTOP-001", NULL).code, RPC_OK); /* reads wait for nothing */
+  rpc_server_always_admit(world->server, "/store.v1.InventoryService/RestockProduct");
+  assert_int_equal(restock(world->client, NULL).code, RPC_OK);
+  const char *const refused[] = {"/store.v1.InventoryService/RestockProduct", RPC_REASON_OVERLOADED};
+  metrics_family *errors = metrics_define(world->metrics, METRICS_COUNTER, "rpc_server_errors_total", "",
+                                          (const char *const[]){"method", "reason", NULL});
+  assert_int_equal(metrics_value(metrics_series_get(errors, refused)), 1);
+  end_world(world);
+}
+
 static void thousands_of_calls_in_flight_are_all_answered(void **state) {
   (void)state;
   rpc_world *world = make_world(0, (rpc_client_config){0});
@@ -657,6 +683,7 @@ int main(void) {
       cmocka_unit_test(a_deadline_in_the_past_is_not_sent),
       cmocka_unit_test(an_attempt_that_hangs_is_made_again),
       cmocka_unit_test(past_the_bound_calls_are_refused_at_once),
+      cmocka_unit_test(while_what_is_queued_waits_too_long_new_work_is_refused),
       cmocka_unit_test(thousands_of_calls_in_flight_are_all_answered),
       cmocka_unit_test(without_a_server_a_call_is_unavailable_and_recovers),
       cmocka_unit_test(a_draining_server_begins_nothing_and_ends_what_it_began),

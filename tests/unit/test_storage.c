@@ -359,6 +359,38 @@ static void the_queue_is_bounded(void **state) {
   for (int i = 0; i < 4; i++) assert_int_equal(notes[i].ended, 1);
 }
 
+static void the_wait_grows_with_the_queue_once_jobs_have_shown_their_cost(void **state) {
+  files *f = *state;
+  storage *db = open_storage(f->database, true, NULL, NULL);
+  enum { JOBS = 101 };
+  note notes[2 * JOBS];
+  for (int i = 0; i < 2 * JOBS; i++) notes[i] = new_note(i);
+  assert_int_equal(storage_wait_us(db), 0);
+  for (int round = 0; round < 2; round++) { /* the first of each holds the writer while the others queue up */
+    sem_t began, gate, done;
+    sem_init(&began, 0, 0);
+    sem_init(&gate, 0, 0);
+    sem_init(&done, 0, 0);
+    note *first = &notes[round * JOBS];
+    first->began = &began;
+    first->gate = &gate;
+    first[JOBS - 1].done = &done;
+    for (int i = 0; i < JOBS; i++) {
+      storage_write(db, &first[i].job);
+      if (i == 0) sem_wait(&began);
+      if (round == 1 && i == JOBS / 2) first->seen = storage_wait_us(db);
+    }
+    int64_t wait_us = storage_wait_us(db);
+    if (round == 0) assert_int_equal(wait_us, 0);
+    if (round == 1) assert_in_range(wait_us * 10, first->seen * 18, first->seen * 22); /* twice as many wait */
+    if (round == 1) assert_true(first->seen > 0);
+    sem_post(&gate);
+    sem_wait(&done);
+  }
+  storage_close(db);
+  for (int i = 0; i < 2 * JOBS; i++) assert_int_equal(notes[i].status.code, RPC_OK);
+}
+
 static void reads_neither_wait_for_the_writer_nor_see_what_is_not_committed(void **state) {
   files *f = *state;
   storage *db = open_storage(f->database, true, NULL, NULL);
@@ -530,6 +562,8 @@ int main(void) {
                                       remove_files),
       cmocka_unit_test(a_change_whose_audit_line_cannot_be_written_is_not_acknowledged),
       cmocka_unit_test_setup_teardown(the_queue_is_bounded, make_files, remove_files),
+      cmocka_unit_test_setup_teardown(the_wait_grows_with_the_queue_once_jobs_have_shown_their_cost, make_files,
+                                      remove_files),
       cmocka_unit_test_setup_teardown(reads_neither_wait_for_the_writer_nor_see_what_is_not_committed, make_files,
                                       remove_files),
       cmocka_unit_test_setup_teardown(more_readers_than_connections_all_read_and_never_go_back, make_files,

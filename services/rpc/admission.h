@@ -1,0 +1,32 @@
+/* Whether a server takes on more work, judged by how long what is queued already will wait, not by how many calls are
+ * in flight: a payment that waits two seconds for its fraud check costs nothing, a queue of half a second is felt by
+ * everybody behind it. The idea is CoDel's (Nichols and Jacobson, 2012): a queue that comes and goes is a burst and
+ * does no harm; one that stays is overload, and makes every call late without making any call more.
+ *
+ * A burst may fill the queue up to RPC_ADMISSION_BURST times the target. A wait that goes past that, or stays above the
+ * target for as long, is overload: from then on calls are admitted only while the wait is below the target, so that the
+ * queue stays short, and never empty; until it has fallen below half of it. Used by server.c, for each call, before
+ * anything is unpacked. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { RPC_ADMISSION_BURST = 10 };
+
+/* Fields are private. */
+typedef struct rpc_admission {
+  int64_t target_us;
+  _Atomic int64_t above_since_us; /* that the wait has been above the target; 0: it is not */
+  atomic_bool is_overloaded;
+} rpc_admission;
+
+/* target_us: 0 admits everything. */
+void rpc_admission_init(rpc_admission *self, int64_t target_us);
+
+/* Whether a call that arrives at now_us (above 0), and would wait wait_us, is to be taken on. From any thread. */
+bool rpc_admission_admits(rpc_admission *self, int64_t now_us, int64_t wait_us);
+
+/* For metrics. */
+bool rpc_admission_is_overloaded(const rpc_admission *self);
