@@ -36,7 +36,10 @@ typedef struct frame {
 typedef struct parse {
   json_reader *reader;
   ProtobufCMessage *root;
+  yajl_handle parser;
   frame *frames, *top; /* top NULL: nothing is open */
+  const frame *bottom; /* what is on top where the value is complete */
+  size_t end;          /* of the value within the text, once its last bracket has come */
   size_t passed;       /* arrays and objects open in a member that is passed over */
   bool is_doubtful;    /* jansson must have the last word */
 } parse;
@@ -128,7 +131,7 @@ static bool is_camel_of(const char *name, const char *given, size_t length) {
 }
 
 static bool is_named(const ProtobufCFieldDescriptor *field, const char *name, size_t length) {
-  return strncmp(field->name, name, length) == 0 && field->name[length] == '\0';
+  return strlen(field->name) == length && memcmp(field->name, name, length) == 0;
 }
 
 const ProtobufCFieldDescriptor *json_find_field(const ProtobufCMessageDescriptor *descriptor, const char *name,
@@ -322,6 +325,7 @@ static int on_end(void *ctx) {
     p->passed--;
   } else {
     p->top = p->top > p->frames ? p->top - 1 : NULL;
+    if (p->top == p->bottom) p->end = yajl_get_bytes_consumed(p->parser);
   }
   return true;
 }
@@ -362,26 +366,34 @@ static bool run(parse *p, const char *text, size_t length) {
       .yajl_start_array = on_array,
       .yajl_end_array = on_end,
   };
-  yajl_handle parser = yajl_alloc(&callbacks, NULL, p);
-  if (!parser) return refuse(p, TOO_LARGE);
-  yajl_config(parser, yajl_dont_validate_strings, 1); /* json_scalar does, and more strictly */
-  bool ok = yajl_parse(parser, (const unsigned char *)text, length) == yajl_status_ok &&
-            yajl_complete_parse(parser) == yajl_status_ok;
-  yajl_free(parser);
+  p->parser = yajl_alloc(&callbacks, NULL, p);
+  if (!p->parser) return refuse(p, TOO_LARGE);
+  yajl_config(p->parser, yajl_dont_validate_strings, 1); /* json_scalar does, and more strictly */
+  bool ok = yajl_parse(p->parser, (const unsigned char *)text, length) == yajl_status_ok &&
+            yajl_complete_parse(p->parser) == yajl_status_ok;
+  yajl_free(p->parser);
   return ok;
 }
 
-/* yajl makes something of half a surrogate pair. */
-static bool has_surrogates(const char *text, size_t length) {
+/* What yajl may take and JSON forbids: half a surrogate pair, and two spaces of its own, \v and \f. */
+static bool is_doubtful(const char *text, size_t length) {
+  if (memchr(text, '\v', length) || memchr(text, '\f', length)) return true;
   const char *escape = memchr(text, '\\', length);
   if (!escape) return false;
   length -= (size_t)(escape - text);
   return memmem(escape, length, "\\ud", 3) || memmem(escape, length, "\\uD", 3);
 }
 
+/* yajl takes a token that begins behind the value and does not end; a value without brackets is not worth knowing its
+ * end. */
+static bool has_more(const char *text, size_t at, size_t length) {
+  while (at < length && (text[at] == ' ' || text[at] == '\n' || text[at] == '\r' || text[at] == '\t')) at++;
+  return at < length;
+}
+
 bool json_read(json_reader *reader, ProtobufCMessage *message, const char *name, const char *text, size_t length) {
   frame frames[FRAMES_MAX];
-  parse p = {.reader = reader, .root = message, .frames = frames, .is_doubtful = has_surrogates(text, length)};
+  parse p = {.reader = reader, .root = message, .frames = frames, .is_doubtful = is_doubtful(text, length)};
   if (name) { /* as if its key had come */
     const ProtobufCFieldDescriptor *field = json_find_field(message->descriptor, name, strlen(name));
     if (!field) return fail(reader, name, UNKNOWN_FIELD);
@@ -391,9 +403,10 @@ bool json_read(json_reader *reader, ProtobufCMessage *message, const char *name,
                      .field = field,
                      .name = field->name,
                      .name_length = strlen(field->name)});
+    p.bottom = p.top;
   }
   bool ok = run(&p, text, length);
-  if (ok && !p.is_doubtful) return true;
+  if (ok && !p.is_doubtful && !has_more(text, p.end, length)) return true;
   if (!ok && reader->status.code == RPC_OK) fail(reader, "body", "not valid JSON");
   return check_text(reader, text, length) && ok;
 }

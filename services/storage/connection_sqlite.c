@@ -64,6 +64,7 @@ static storage_tx *sqlite_open(const connection_config *config) {
     free(self);
     return NULL;
   }
+  sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* no count of its memory, and no lock around each allocation for it */
   int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (config->read_only ? 0 : SQLITE_OPEN_CREATE);
   check(&self->tx, sqlite3_open_v2(config->database, &self->db, flags, NULL), config->database);
   if (self->tx.status.code != RPC_OK) return &self->tx;

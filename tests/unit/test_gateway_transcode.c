@@ -92,7 +92,12 @@ static void fields_come_from_path_query_and_body(void **state) {
   assert_true(message->child->a_double == 0.5);
   rpc_arena_free(&f->arena);
 
-  message = read_request(f, "PUT /numbers/9", "[1,2]");
+  message = read_request(f, "PUT /numbers/9", " null\n");
+  if (!message) fail_msg("%s", f->status.message);
+  assert_int_equal(message->n_many_an_int32, 0);
+  rpc_arena_free(&f->arena);
+
+  message = read_request(f, "PUT /numbers/9", "[1,2]\r\n\t ");
   if (!message) fail_msg("%s", f->status.message);
   assert_int_equal(message->child->an_int32, 9);
   assert_int_equal(message->n_many_an_int32, 2);
@@ -149,6 +154,7 @@ static void requests_that_are_refused_name_the_field(void **state) {
       {"POST /types", "{\"an_int32\":1,\"an_int32\":2}", "body", "duplicate"},
       {"POST /types", "{\"a_string\":\"\\u0000\"}", "a_string", "U+0000"},
       {"POST /types", "{\"a\\u0000b\":1}", "body", "NUL"},
+      {"POST /types", "{\"child\\u0000\":{}}", "body", "NUL"},
       {"POST /types", "{\"a_string\":\"\\ud800\"}", "body", "not valid JSON"},
       {"POST /types", "{\"a_string\":\"\\uDC00\\ud800\"}", "body", "not valid JSON"},
       {"POST /types", "{\"a_string\":\"\xc0\x80\"}", "body", "not valid JSON"},
@@ -159,6 +165,14 @@ static void requests_that_are_refused_name_the_field(void **state) {
       {"POST /types", "{\"an_int32\":01}", "body", "not valid JSON"},
       {"POST /types", "{\"a_string\":\"\t\"}", "body", "not valid JSON"},
       {"POST /types", "/* */{}", "body", "not valid JSON"},
+      {"POST /types", "{} \"", "body", "not valid JSON"},
+      {"POST /types", "{}1", "body", "not valid JSON"},
+      {"POST /types", "{}\n/*", "body", "not valid JSON"},
+      {"PUT /types/x", "{}{", "body", "not valid JSON"},
+      {"PUT /numbers/1", "[1]t", "body", "not valid JSON"},
+      {"PUT /numbers/1", "null t", "body", "not valid JSON"},
+      {"POST /types", "{\f}", "body", "not valid JSON"},
+      {"POST /types", "{}\v", "body", "not valid JSON"},
       {"POST /types", "\xef\xbb\xbf{}", "body", "not valid JSON"},
       {"POST /types", " ", "body", "not valid JSON"},
       {"POST /types?allow-unknown-fields", "{\"nope\":{\"a\":1,\"a\":2}}", "body", "duplicate"},
