@@ -58,6 +58,9 @@ static void reply(rpc_call *call, const char *id) {
     order->shipping_address = trace;
     if (authorization) order->customer_id = (char *)authorization;
     if (key) order->payment_id = (char *)key;
+  } else if (output == &store__v1__create_order_response__descriptor) {
+    const char *key = rpc_call_metadata(call, RPC_METADATA_IDEMPOTENCY_KEY);
+    if (key) ((Store__V1__CreateOrderResponse *)message)->order_id = (char *)key;
   }
   rpc_call_reply(call, message);
 }
@@ -287,6 +290,20 @@ static void a_call_is_answered_over_http_1_and_2(void **state) {
     assert_null(json_object_get(r.json, "failure"));
     clear(&r);
   }
+}
+
+static void a_write_without_a_key_gets_one_of_its_own(void **state) {
+  fixture *f = *state;
+  response first = ask(f, (request){.path = "/orders", .body = "{}"});
+  response second = ask(f, (request){.path = "/orders", .body = "{}"});
+  response keyed = ask(f, (request){.path = "/orders", .body = "{}", .headers = {"Idempotency-Key: mine"}});
+  assert_int_equal(strlen(member(&first, "order_id")), 32);
+  assert_int_equal(strlen(member(&second, "order_id")), 32);
+  assert_string_not_equal(member(&first, "order_id"), member(&second, "order_id"));
+  assert_string_equal(member(&keyed, "order_id"), "mine");
+  clear(&first);
+  clear(&second);
+  clear(&keyed);
 }
 
 static void what_comes_beside_a_request_travels_with_the_call(void **state) {
@@ -689,6 +706,7 @@ int main(void) {
   curl_global_init(CURL_GLOBAL_DEFAULT);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_call_is_answered_over_http_1_and_2),
+      cmocka_unit_test(a_write_without_a_key_gets_one_of_its_own),
       cmocka_unit_test(what_comes_beside_a_request_travels_with_the_call),
       cmocka_unit_test(a_correlation_id_is_made_where_none_is_given),
       cmocka_unit_test(every_status_of_a_call_has_its_http_status_and_details),
