@@ -67,8 +67,8 @@ static rpc_status check_request(const exchange *self, int *http_status) {
   return rpc_status_ok();
 }
 
-/* A write without a key gets one of its own: lost on its way to a replica that ends, it can be sent to another, which the
- * client would not dare. */
+/* A write without a key gets one of its own: lost on its way to a replica that ends, it can be sent to another, which
+ * the client would not dare. */
 static void call(exchange *self, const api_method *method, const ProtobufCMessage *message) {
   rpc_call_options options = exchange_call_options(self);
   char key[RPC_RANDOM_ID_SIZE];
