@@ -52,6 +52,7 @@ static void exchange_free(exchange *self) {
 
 static void on_request_gone(void *pointer) {
   exchange *self = ((pool_link *)pointer)->self;
+  connection_end_request(self->client, self->is_answered, self->sent);
   self->req = NULL;
   if (self->is_answered) exchange_free(self);
 }
@@ -81,6 +82,7 @@ exchange *exchange_begin(gateway_listener *listener, h2o_req_t *req) {
   rpc_arena_init(&self->arena, HEADERS_ARENA);
   pool_link *link = h2o_mem_alloc_shared(&req->pool, sizeof *link, on_request_gone);
   link->self = self;
+  self->client = connection_begin_request(req);
   strip_origin(req);
   atomic_fetch_add(&server->alive, 1);
   atomic_fetch_add(&server->pending, 1);
@@ -230,9 +232,11 @@ void exchange_send(exchange *self) {
   req->res.reason = problem_http_phrase(self->http_status);
   req->res.content_length = self->body.length;
   add_headers(req, self);
-  if (atomic_load(&server->is_stopping)) req->http1_is_persistent = 0;
+  if (server->context.shutdown_requested) req->http1_is_persistent = 0;
   h2o_iovec_t body = h2o_iovec_init(self->body.bytes, self->body.length);
   bool has_body = body.len > 0 && !exchange_is(self, "HEAD");
+  self->sent = body.len;
+  connection_answer(self->client, body.len);
   h2o_start_response(req, &generator);
   h2o_send(req, &body, has_body ? 1 : 0, H2O_SEND_STATE_FINAL); /* the exchange may be gone after this */
 }

@@ -16,8 +16,10 @@ typedef struct exchange {
   h2o_multithread_message_t message; /* on its way to the loop */
   gateway_listener *listener;
   gateway_endpoint *endpoint;
-  h2o_req_t *req;   /* NULL once the client is gone; the loop's */
-  bool is_answered; /* nothing is under way any more; the loop's */
+  h2o_req_t *req;     /* NULL once the client is gone; the loop's */
+  bool is_answered;   /* nothing is under way any more; the loop's, as the next two */
+  connection *client; /* valid while req is */
+  size_t sent;        /* bytes of the answer that h2o was given */
   rpc_arena arena;
   request_headers headers;
   rpc_metadata authorization; /* the header, for the services */

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "gateway/access_log.h"
+#include "gateway/connections.h"
 #include "gateway/json_write.h"
 #include "gateway/routes.h"
 #include "gateway/server.h"
@@ -50,10 +51,10 @@ struct gateway {
   metrics_family *requests, *durations;
   metrics_series *in_flight;
   int64_t started_us;
-  atomic_uint pending;     /* requests not answered yet; any thread, like the next three */
-  atomic_uint alive;       /* requests whose memory is in use: not answered, or the answer not sent yet */
-  atomic_int stage;        /* what the loop is told to do */
-  atomic_bool is_stopping; /* the loop does: it begins no more calls */
+  atomic_uint pending;    /* requests not answered yet; any thread, like the next three */
+  atomic_uint alive;      /* requests whose memory is in use: not answered, or the answer not sent yet */
+  atomic_int stage;       /* what the loop is told to do */
+  atomic_bool is_stopped; /* set by the loop: it begins no more calls */
   pthread_t thread;
   sem_t is_ready;         /* posted by the loop once it runs */
   gateway_tls *tls;       /* NULL: none */
@@ -61,8 +62,8 @@ struct gateway {
   h2o_globalconf_t h2o_config;
   h2o_context_t context;
   h2o_multithread_receiver_t replies;
-  h2o_linklist_t connections;
-  unsigned connection_count;
+  connections connections;
+  bool is_loop_done; /* set by the loop before it ends: all that it had is freed */
 };
 
 /* Sets the labels and looks up the series. */

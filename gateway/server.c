@@ -16,6 +16,7 @@
 
 #include "gateway/access_log.h"
 #include "gateway/api_handler.h"
+#include "gateway/connections.h"
 #include "gateway/cors.h"
 #include "gateway/error_pages.h"
 #include "gateway/gateway.h"
@@ -26,18 +27,19 @@ enum {
   DEFAULT_BODY = 1024 * 1024,
   DEFAULT_IN_FLIGHT = 16384,
   DEFAULT_CONNECTIONS = 16384,
+  DEFAULT_BUFFERED = 256 * 1024 * 1024,
   DEFAULT_REQUEST_TIMEOUT_MS = 20000,
-  BODY_GRACE = 4,          /* h2o reads bodies that many times too long, so that their 413 is read too */
-  SEND_TIMEOUT_MS = 30000, /* for a client to take what it was sent */
-  DESCRIPTORS_SPARED = 64, /* of the process's limit, for all that is not an HTTP connection */
+  BODY_GRACE = 4,              /* h2o reads bodies that many times too long, so that their 413 is read too */
+  SEND_TIMEOUT_MS = 30000,     /* for a client to take what it was sent */
+  RECEIVE_BUFFER = 128 * 1024, /* bytes of a client that the kernel holds, and h2o reads at once */
+  DESCRIPTORS_SPARED = 64,     /* of the process's limit, for all that is not an HTTP connection */
   STOP_STEP_MS = 10,
-  CLOSE_STEPS = 100,
 };
 
 /* What is smaller is not worth a client's time: a packet is a packet. */
 enum { COMPRESSED_BYTES = 2048, GZIP_QUALITY = 1 };
 
-enum { STAGE_RUNNING, STAGE_STOPPING, STAGE_ENDING };
+enum { STAGE_RUNNING, STAGE_DRAINING, STAGE_STOPPING, STAGE_ENDING };
 
 /* An h2o handler leads to the listener whose port the request came in on. */
 typedef struct port_handler {
@@ -45,18 +47,23 @@ typedef struct port_handler {
   gateway_listener *listener;
 } port_handler;
 
-/* A client's connection, so that they can be counted, and idle ones ended. */
-typedef struct connection {
-  h2o_linklist_t link;
-  gateway *server;
-  h2o_socket_t *socket;
-} connection;
+/* What is not worth a call, on a connection that is there. */
+static rpc_status check_client(const exchange *self) {
+  const gateway *server = self->listener->server;
+  if (atomic_load(&server->is_stopped)) {
+    return rpc_status_error(RPC_UNAVAILABLE, RPC_REASON_DRAINING, "the gateway is stopping");
+  }
+  if (connection_is_ended(self->client)) {
+    return rpc_status_error(RPC_RESOURCE_EXHAUSTED, "CONNECTION_ENDED", "this connection has been ended");
+  }
+  return rpc_status_ok();
+}
 
 static int on_request(h2o_handler_t *handler, h2o_req_t *req) {
   exchange *self = exchange_begin(((port_handler *)handler)->listener, req);
   if (!self) return 0;
-  if (atomic_load(&self->listener->server->is_stopping)) { /* on a connection from before: no new calls now */
-    rpc_status status = rpc_status_error(RPC_UNAVAILABLE, RPC_REASON_DRAINING, "the gateway is stopping");
+  rpc_status status = check_client(self);
+  if (status.code != RPC_OK) {
     exchange_fail(self, &status, 0);
     exchange_send(self);
   } else if (exchange_is(self, "OPTIONS")) {
@@ -83,32 +90,17 @@ static void set_accepting(gateway *server, bool is_accepting) {
   }
 }
 
-static void on_connection_closed(void *data) {
-  connection *closed = data;
-  gateway *server = closed->server;
-  h2o_linklist_unlink(&closed->link);
-  free(closed);
-  if (server->connection_count-- == server->config.max_connections) set_accepting(server, true);
+static void on_room(void *server) {
+  set_accepting(server, true);
 }
 
 static void on_accept(h2o_socket_t *socket, const char *error) {
   gateway_listener *listener = socket->data;
   gateway *server = listener->server;
   if (error) return;
-  while (server->connection_count < server->config.max_connections) {
+  while (!connections_full(&server->connections)) {
     h2o_socket_t *accepted = h2o_evloop_socket_accept(socket);
-    if (!accepted) return;
-    connection *opened = calloc(1, sizeof *opened);
-    if (!opened) {
-      h2o_socket_close(accepted);
-      return;
-    }
-    opened->server = server;
-    opened->socket = accepted;
-    h2o_linklist_insert(&server->connections, &opened->link);
-    accepted->on_close.cb = on_connection_closed;
-    accepted->on_close.data = opened;
-    server->connection_count++;
+    if (!accepted || !connections_add(&server->connections, accepted)) return;
     if (server->tls) {
       listener->accept.ssl_ctx = gateway_tls_context(server->tls, rpc_clock_now_us(server->config.clock));
     }
@@ -121,7 +113,7 @@ static void set_up(gateway *server) {
   h2o_evloop_t *loop = h2o_evloop_create();
   h2o_context_init(&server->context, loop, &server->h2o_config);
   h2o_multithread_register_receiver(server->context.queue, &server->replies, exchange_receive);
-  h2o_linklist_init_anchor(&server->connections);
+  connections_open(&server->connections, &server->context);
   for (size_t i = 0; i < server->listener_count; i++) {
     gateway_listener *listener = &server->listeners[i];
     listener->accept = (h2o_accept_ctx_t){.ctx = &server->context, .hosts = listener->hosts};
@@ -131,48 +123,44 @@ static void set_up(gateway *server) {
   set_accepting(server, true);
 }
 
-static void begin_stop(gateway *server) {
-  atomic_store(&server->is_stopping, true);
+static void begin_drain(gateway *server) {
   for (size_t i = 0; i < server->listener_count; i++) {
     h2o_socket_read_stop(server->listeners[i].socket);
     h2o_socket_close(server->listeners[i].socket);
     server->listeners[i].socket = NULL;
   }
-  h2o_context_request_shutdown(&server->context);
-}
-
-/* Idle connections see their client's end: h2o has no way of its own to be told. */
-static void end_connections(gateway *server) {
-  for (h2o_linklist_t *at = server->connections.next; at != &server->connections; at = at->next) {
-    shutdown(h2o_socket_get_fd(H2O_STRUCT_FROM_MEMBER(connection, link, at)->socket), SHUT_RD);
-  }
+  connections_begin_drain(&server->connections);
 }
 
 static void tear_down(gateway *server) {
   h2o_evloop_t *loop = server->context.loop;
-  end_connections(server);
-  for (int step = 0; step < CLOSE_STEPS && server->connection_count > 0; step++) h2o_evloop_run(loop, STOP_STEP_MS);
-  if (server->connection_count > 0) return; /* a client that takes its time: the process ends before it */
-  h2o_evloop_run(loop, 0);                  /* frees the sockets that were closed last */
-  h2o_timeout_entry_t *goaway =
-      &server->context.http2._graceful_shutdown_timeout; /* h2o would assert that it is none */
-  if (h2o_timeout_is_linked(goaway)) h2o_timeout_unlink(goaway);
+  server->is_loop_done = connections_end_all(&server->connections);
+  if (!server->is_loop_done) return; /* a client that takes its time: the process ends before it */
+  h2o_evloop_run(loop, 0);           /* frees the sockets that were closed last */
+  connections_close(&server->connections);
   h2o_multithread_unregister_receiver(server->context.queue, &server->replies);
   h2o_context_dispose(&server->context);
   h2o_evloop_destroy(loop);
   h2o_config_dispose(&server->h2o_config);
 }
 
+/* Draining, requests on connections from before are still answered, and the last of each: what is sent to a gateway
+ * that nobody has told of its end is not lost. Once none is under way, or the time is up, there are no more calls. */
 static void *run(void *arg) {
   gateway *server = arg;
   set_up(server);
   sem_post(&server->is_ready);
+  bool is_draining = false;
   int stage;
   while ((stage = atomic_load(&server->stage)) != STAGE_ENDING || atomic_load(&server->pending) > 0) {
-    if (stage != STAGE_RUNNING && !atomic_load(&server->is_stopping)) begin_stop(server);
-    h2o_evloop_run(server->context.loop, atomic_load(&server->is_stopping) ? STOP_STEP_MS : INT32_MAX);
+    if (stage != STAGE_RUNNING && !is_draining) begin_drain(server);
+    is_draining = stage != STAGE_RUNNING;
+    if (stage > STAGE_DRAINING || (is_draining && atomic_load(&server->alive) == 0)) {
+      atomic_store(&server->is_stopped, true);
+    }
+    h2o_evloop_run(server->context.loop, is_draining ? STOP_STEP_MS : INT32_MAX);
   }
-  if (!atomic_load(&server->is_stopping)) begin_stop(server);
+  if (!is_draining) begin_drain(server);
   tear_down(server);
   return NULL;
 }
@@ -187,8 +175,9 @@ static void set_stage(gateway *server, int stage) {
 static int open_port(const struct addrinfo *address) {
   int fd = socket(address->ai_family, address->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, address->ai_protocol);
   if (fd < 0) return -1;
-  int on = 1, send_timeout = SEND_TIMEOUT_MS; /* both are inherited by accepted sockets */
+  int on = 1, send_timeout = SEND_TIMEOUT_MS, buffer = RECEIVE_BUFFER; /* all are inherited by accepted sockets */
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
   setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &send_timeout, sizeof send_timeout);
   if (bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0) return fd;
   int error = errno;
@@ -291,6 +280,7 @@ static void define_metrics(gateway *server) {
   server->in_flight = metrics_series_get(metrics_define(registry, METRICS_GAUGE, "http_server_requests_in_flight",
                                                         "HTTP requests being answered.", (const char *const[]){NULL}),
                                          NULL);
+  connections_define_metrics(&server->connections, registry);
   gateway_endpoint_init(&server->unmatched, server, NULL, "any", "unmatched");
   pages_init(server);
 }
@@ -312,6 +302,7 @@ static void configure(gateway *server) {
   if (!config->max_body) config->max_body = DEFAULT_BODY;
   if (!config->max_in_flight) config->max_in_flight = DEFAULT_IN_FLIGHT;
   if (!config->max_connections) config->max_connections = DEFAULT_CONNECTIONS;
+  if (!config->max_buffered) config->max_buffered = DEFAULT_BUFFERED;
   if (!config->request_timeout_ms) config->request_timeout_ms = DEFAULT_REQUEST_TIMEOUT_MS;
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur > 2 * DESCRIPTORS_SPARED &&
@@ -327,6 +318,15 @@ static void configure(gateway *server) {
   server->h2o_config.max_request_entity_size = config->max_body * BODY_GRACE;
   server->h2o_config.http1.req_timeout = config->request_timeout_ms;
   server->h2o_config.http2.idle_timeout = config->request_timeout_ms;
+  if (server->h2o_config.handshake_timeout > config->request_timeout_ms) {
+    server->h2o_config.handshake_timeout = config->request_timeout_ms;
+  }
+  server->connections = (connections){
+      .limits = {config->max_connections, config->request_timeout_ms, config->max_buffered},
+      .clock = config->clock,
+      .on_room = on_room,
+      .arg = server,
+  };
   define_metrics(server);
 }
 
@@ -376,13 +376,12 @@ uint16_t gateway_port(const gateway *server, size_t backend) {
 }
 
 bool gateway_stop(gateway *server, uint32_t timeout_ms) {
-  set_stage(server, STAGE_STOPPING);
-  for (uint32_t waited = 0; !atomic_load(&server->is_stopping) || atomic_load(&server->alive) > 0;
-       waited += STOP_STEP_MS) {
-    if (waited >= timeout_ms) return false;
+  set_stage(server, STAGE_DRAINING);
+  for (uint32_t waited = 0; !atomic_load(&server->is_stopped); waited += STOP_STEP_MS) {
+    if (waited >= timeout_ms) set_stage(server, STAGE_STOPPING);
     nanosleep(&(struct timespec){.tv_nsec = STOP_STEP_MS * 1000000L}, NULL);
   }
-  return true;
+  return atomic_load(&server->alive) == 0;
 }
 
 void gateway_destroy(gateway *server) {
@@ -390,7 +389,7 @@ void gateway_destroy(gateway *server) {
   set_stage(server, STAGE_ENDING);
   pthread_join(server->thread, NULL);
   access_log_close(server->access_log);
-  if (server->connection_count > 0) return; /* the loop's memory is still in use, and the process about to end */
+  if (!server->is_loop_done) return; /* its memory is still in use, and the process about to end */
   free_listeners(server);
   gateway_tls_destroy(server->tls);
   sem_destroy(&server->is_ready);

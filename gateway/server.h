@@ -51,10 +51,13 @@ typedef struct gateway_config {
   uint32_t max_connections;    /* past which no more are accepted until one ends; 0: 16384. Never more
                                   than the process may have descriptors for */
   const char *cors_origins;    /* of other pages that may call, comma-separated, or "*"; NULL: none */
-  const char *access_log;      /* a file for a line of JSON a request; NULL: none */
+  const char *access_log;      /* a file or pipe for a line of JSON a request: access_log.h; NULL: none */
   auth *auth;                  /* who may call what; NULL: everybody may */
   gateway_tls_config tls;      /* its cert_file NULL: no TLS */
-  uint32_t request_timeout_ms; /* for a request to arrive, and for an idle connection; 0: 20000 */
+  uint32_t request_timeout_ms; /* for a request to arrive, for its answer to be taken (and again for each MiB of it),
+                                  and for an idle connection; 0: 20000 */
+  size_t max_buffered;         /* bytes of all requests that arrive and answers that wait for their clients, past which
+                                  the connections that hold the most are ended; 0: 256 MiB */
 } gateway_config;
 
 typedef struct gateway gateway;
@@ -65,7 +68,9 @@ gateway *gateway_create(const gateway_config *config, rpc_status *status);
 /* The port of a backend's listener, by its index in the configuration; of that for all services, for backend_count. */
 uint16_t gateway_port(const gateway *server, size_t backend);
 
-/* Stops listening and waits until every request in flight is answered, timeout_ms at most; false where some are not. */
+/* Stops listening, answers what is in flight and what still comes on connections from before, each the last there
+ * (Connection: close, GOAWAY), until nothing is under way, timeout_ms at most; false where something still is. From
+ * here on no call is begun. */
 bool gateway_stop(gateway *server, uint32_t timeout_ms);
 
 /* Ends the loop and frees all. Stop first, then destroy the clients (which ends the calls that are still under way),
