@@ -10,6 +10,7 @@
 #include "rpc/v1/reflection.pb-c.h"
 #include "rpc/v1/traces.pb-c.h"
 #include "google/protobuf/timestamp.pb-c.h"
+#include "store/v1/simulation.pb-c.h"
 #include "store/v1/inventory.pb-c.h"
 #include "store/v1/order.pb-c.h"
 #include "store/v1/payment.pb-c.h"
@@ -119,6 +120,12 @@ static const api_route store_v1_inventory_service_list_products_routes[] = {
 static const api_route store_v1_inventory_service_restock_product_routes[] = {
     {"POST", "/inventory/{product_id}/restock", "*"},
 };
+static const api_route store_v1_inventory_service_get_simulation_routes[] = {
+    {"GET", "/simulation/inventory", ""},
+};
+static const api_route store_v1_inventory_service_update_simulation_routes[] = {
+    {"PATCH", "/simulation/inventory", "*"},
+};
 static const api_method store_v1_inventory_service_methods[] = {
     {
         .name = "/store.v1.InventoryService/ReserveInventory",
@@ -183,6 +190,24 @@ static const api_method store_v1_inventory_service_methods[] = {
         .routes = store_v1_inventory_service_restock_product_routes,
         .route_count = 1,
     },
+    {
+        .name = "/store.v1.InventoryService/GetSimulation",
+        .input = &store__v1__get_simulation_request__descriptor,
+        .output = &store__v1__simulation__descriptor,
+        .idempotent = true,
+        .no_side_effects = true,
+        .routes = store_v1_inventory_service_get_simulation_routes,
+        .route_count = 1,
+    },
+    {
+        .name = "/store.v1.InventoryService/UpdateSimulation",
+        .input = &store__v1__update_simulation_request__descriptor,
+        .output = &store__v1__simulation__descriptor,
+        .idempotent = true,
+        .no_side_effects = false,
+        .routes = store_v1_inventory_service_update_simulation_routes,
+        .route_count = 1,
+    },
 };
 const api_service api_store_v1_inventory_service = {
     .full_name = "store.v1.InventoryService",
@@ -191,7 +216,7 @@ const api_service api_store_v1_inventory_service = {
     .ws_port = 9103,
     .http_port = 8003,
     .methods = store_v1_inventory_service_methods,
-    .method_count = 7,
+    .method_count = 9,
 };
 
 static const api_route store_v1_order_service_create_order_routes[] = {
@@ -202,6 +227,12 @@ static const api_route store_v1_order_service_get_order_routes[] = {
 };
 static const api_route store_v1_order_service_list_orders_routes[] = {
     {"GET", "/orders", ""},
+};
+static const api_route store_v1_order_service_get_simulation_routes[] = {
+    {"GET", "/simulation/order", ""},
+};
+static const api_route store_v1_order_service_update_simulation_routes[] = {
+    {"PATCH", "/simulation/order", "*"},
 };
 static const api_method store_v1_order_service_methods[] = {
     {
@@ -231,6 +262,24 @@ static const api_method store_v1_order_service_methods[] = {
         .routes = store_v1_order_service_list_orders_routes,
         .route_count = 1,
     },
+    {
+        .name = "/store.v1.OrderService/GetSimulation",
+        .input = &store__v1__get_simulation_request__descriptor,
+        .output = &store__v1__simulation__descriptor,
+        .idempotent = true,
+        .no_side_effects = true,
+        .routes = store_v1_order_service_get_simulation_routes,
+        .route_count = 1,
+    },
+    {
+        .name = "/store.v1.OrderService/UpdateSimulation",
+        .input = &store__v1__update_simulation_request__descriptor,
+        .output = &store__v1__simulation__descriptor,
+        .idempotent = true,
+        .no_side_effects = false,
+        .routes = store_v1_order_service_update_simulation_routes,
+        .route_count = 1,
+    },
 };
 const api_service api_store_v1_order_service = {
     .full_name = "store.v1.OrderService",
@@ -239,7 +288,7 @@ const api_service api_store_v1_order_service = {
     .ws_port = 9101,
     .http_port = 8001,
     .methods = store_v1_order_service_methods,
-    .method_count = 3,
+    .method_count = 5,
 };
 
 static const api_route store_v1_payment_service_process_payment_routes[] = {
@@ -253,6 +302,12 @@ static const api_route store_v1_payment_service_list_payments_routes[] = {
 };
 static const api_route store_v1_payment_service_refund_payment_routes[] = {
     {"POST", "/payments/{payment_id}/refund", "*"},
+};
+static const api_route store_v1_payment_service_get_simulation_routes[] = {
+    {"GET", "/simulation/payment", ""},
+};
+static const api_route store_v1_payment_service_update_simulation_routes[] = {
+    {"PATCH", "/simulation/payment", "*"},
 };
 static const api_method store_v1_payment_service_methods[] = {
     {
@@ -291,6 +346,24 @@ static const api_method store_v1_payment_service_methods[] = {
         .routes = store_v1_payment_service_refund_payment_routes,
         .route_count = 1,
     },
+    {
+        .name = "/store.v1.PaymentService/GetSimulation",
+        .input = &store__v1__get_simulation_request__descriptor,
+        .output = &store__v1__simulation__descriptor,
+        .idempotent = true,
+        .no_side_effects = true,
+        .routes = store_v1_payment_service_get_simulation_routes,
+        .route_count = 1,
+    },
+    {
+        .name = "/store.v1.PaymentService/UpdateSimulation",
+        .input = &store__v1__update_simulation_request__descriptor,
+        .output = &store__v1__simulation__descriptor,
+        .idempotent = true,
+        .no_side_effects = false,
+        .routes = store_v1_payment_service_update_simulation_routes,
+        .route_count = 1,
+    },
 };
 const api_service api_store_v1_payment_service = {
     .full_name = "store.v1.PaymentService",
@@ -299,7 +372,7 @@ const api_service api_store_v1_payment_service = {
     .ws_port = 9102,
     .http_port = 8002,
     .methods = store_v1_payment_service_methods,
-    .method_count = 4,
+    .method_count = 6,
 };
 
 const api_service *const api_services[] = {

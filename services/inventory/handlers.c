@@ -7,6 +7,7 @@
 
 #include "inventory/jobs.h"
 #include "inventory/messages.h"
+#include "simulation/switches.h"
 #include "store/v1/inventory.rpc.h"
 #include "validation/validation.h"
 
@@ -304,6 +305,20 @@ static void list_reservations(void *self, rpc_call *call, const Store__V1__ListR
   answer_query(self, call, &query, status, read_reservations);
 }
 
+/* --- the simulation's switches --- */
+
+static const simulation_share share = {"inventory", SIMULATION_RESERVE, SIMULATION_RELEASE, .has_network = true};
+
+static void get_simulation(void *self, rpc_call *call, const Store__V1__GetSimulationRequest *request) {
+  (void)request;
+  simulation_answer(((inventory_service *)self)->sim, &share, call);
+}
+
+static void update_simulation(void *self, rpc_call *call, const Store__V1__UpdateSimulationRequest *request) {
+  inventory_service *service = self;
+  simulation_update(service->sim, &share, call, request, service->config.log);
+}
+
 /* --- the service --- */
 
 static rpc_status read_gauges(storage_job *job, storage_tx *tx) {
@@ -408,6 +423,8 @@ void inventory_service_register(inventory_service *service, rpc_server *server) 
       .get_product = get_product,
       .list_products = list_products,
       .restock_product = restock_product,
+      .get_simulation = get_simulation,
+      .update_simulation = update_simulation,
   };
   store_v1_inventory_service_register(server, &handlers, service);
   rpc_server_add_dependency(server, "storage", true, storage_healthy, service->db);

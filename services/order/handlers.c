@@ -8,6 +8,7 @@
 
 #include "order/driver.h"
 #include "order/messages.h"
+#include "simulation/switches.h"
 #include "storage/idempotency.h"
 #include "store/v1/order.rpc.h"
 
@@ -23,7 +24,15 @@ struct order_service {
   order_service_config config;
   storage *db;
   order_driver *driver;
+  simulation *sim;
 };
+
+/* An order on its way through the simulation to the driver; in its call's arena. */
+typedef struct placing {
+  order_service *service;
+  rpc_call *call;
+  order_record order;
+} placing;
 
 static rpc_status out_of_memory(void) {
   return rpc_status_error(RPC_RESOURCE_EXHAUSTED, "OUT_OF_MEMORY", "no memory left for this call");
@@ -63,20 +72,44 @@ static rpc_status take_key(rpc_call *call, const Store__V1__CreateOrderRequest *
   return status;
 }
 
+static void place_failed(void *arg, const rpc_status *status) {
+  rpc_call_fail(((placing *)arg)->call, status);
+}
+
+/* The simulation is done with it. Refused at the door, nothing of the order is kept. */
+static void place_order(void *arg, bool refused, double roll) {
+  (void)roll;
+  placing *self = arg;
+  order_record *order = &self->order;
+  rpc_clock *clock = self->service->config.clock;
+  if (refused) {
+    rpc_status status = rpc_status_error(RPC_UNAVAILABLE, "TEMPORARY_ERROR", "orders are not taken in (simulated)");
+    place_failed(self, &status);
+    return;
+  }
+  order->created_ms = rpc_clock_unix_ms(clock);
+  order->deadline_ms = order->created_ms + (rpc_call_deadline_us(self->call) - rpc_clock_now_us(clock)) / 1000;
+  validation_make_id(order->order_id, "ORD-", order->created_ms, self->service->config.random);
+  snprintf(order->correlation_id, sizeof order->correlation_id, "%s", rpc_call_correlation_id(self->call));
+  order_driver_place(self->service->driver, self->call, order);
+}
+
 static void create_order(void *self, rpc_call *call, const Store__V1__CreateOrderRequest *request) {
   order_service *service = self;
-  order_record order = {.request = (Store__V1__CreateOrderRequest *)request, .state = SAGA_RESERVING, .step_count = 1};
-  rpc_status status = check_order(request);
-  if (status.code == RPC_OK) status = take_key(call, request, &order);
+  placing *new = rpc_arena_alloc(rpc_call_arena(call), sizeof *new);
+  rpc_status status = new ? check_order(request) : out_of_memory();
+  if (status.code == RPC_OK) {
+    *new = (placing){.service = service, .call = call};
+    new->order.request = (Store__V1__CreateOrderRequest *)request;
+    new->order.state = SAGA_RESERVING;
+    new->order.step_count = 1;
+    status = take_key(call, request, &new->order);
+  }
   if (status.code != RPC_OK) {
     rpc_call_fail(call, &status);
     return;
   }
-  order.created_ms = rpc_clock_unix_ms(service->config.clock);
-  order.deadline_ms = order.created_ms + (rpc_call_deadline_us(call) - rpc_clock_now_us(service->config.clock)) / 1000;
-  validation_make_id(order.order_id, "ORD-", order.created_ms, service->config.random);
-  snprintf(order.correlation_id, sizeof order.correlation_id, "%s", rpc_call_correlation_id(call));
-  order_driver_place(service->driver, call, &order);
+  simulation_run(service->sim, SIMULATION_PLACE, call, place_order, place_failed, new);
 }
 
 /* --- reads --- */
@@ -176,6 +209,20 @@ static void list_orders(void *self, rpc_call *call, const Store__V1__ListOrdersR
   answer_query(self, call, &query, status, read_orders);
 }
 
+/* --- the simulation's switches --- */
+
+static const simulation_share share = {"order", SIMULATION_PLACE, SIMULATION_PLACE, .has_network = false};
+
+static void get_simulation(void *self, rpc_call *call, const Store__V1__GetSimulationRequest *request) {
+  (void)request;
+  simulation_answer(((order_service *)self)->sim, &share, call);
+}
+
+static void update_simulation(void *self, rpc_call *call, const Store__V1__UpdateSimulationRequest *request) {
+  order_service *service = self;
+  simulation_update(service->sim, &share, call, request, service->config.log);
+}
+
 /* --- the service --- */
 
 order_service *order_service_create(const order_service_config *config, rpc_status *status) {
@@ -211,7 +258,8 @@ order_service *order_service_create(const order_service_config *config, rpc_stat
                                                                .is_alone = !storage_is_shared(config->database),
                                                                .keys_kept_hours = config->retention_hours,
                                                                .history_kept_hours = config->history_hours});
-  if (service->driver) return service;
+  service->sim = simulation_create(&config->simulation, config->clock, config->random, config->metrics);
+  if (service->driver && service->sim) return service;
   *status = out_of_memory();
 fail:
   order_service_destroy(service);
@@ -229,6 +277,8 @@ void order_service_register(order_service *service, rpc_server *server) {
       .create_order = create_order,
       .get_order = get_order,
       .list_orders = list_orders,
+      .get_simulation = get_simulation,
+      .update_simulation = update_simulation,
   };
   store_v1_order_service_register(server, &handlers, service);
   rpc_server_add_dependency(server, "storage", true, storage_healthy, service->db);
@@ -244,5 +294,6 @@ void order_service_destroy(order_service *service) {
   rpc_client_destroy(service->config.payment);
   storage_close(service->db); /* ends the writes under way */
   order_driver_destroy(service->driver);
+  simulation_destroy(service->sim);
   free(service);
 }

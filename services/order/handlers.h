@@ -4,6 +4,7 @@
 
 #include "rpc/client.h"
 #include "rpc/server.h"
+#include "simulation/simulation.h"
 #include "storage/storage.h"
 
 typedef struct order_service order_service;
@@ -12,6 +13,7 @@ typedef struct order_service_config {
   const char *database;            /* see storage_config */
   bool threaded;                   /* the same */
   rpc_client *inventory, *payment; /* the service owns them from here on, even where it cannot be created */
+  simulation_settings simulation;  /* of its own step alone */
   rpc_clock *clock;                /* outlives the service, like the pointers below */
   rpc_random *random;
   metrics_registry *metrics;

@@ -29,11 +29,14 @@ static rpc_client *connect_to(service_host *host, const api_service *api) {
 
 int main(void) {
   service_host host;
+  simulation_settings simulated = simulation_settings_from_environment();
+  simulated.timeout_rate = simulated.error_rate = 0; /* those lie on the way to the others */
   int64_t history_hours = settings_integer("STORE_HISTORY_RETENTION_HOURS", 720, 1, 1000000);
   service_host_open(&host, &api_store_v1_order_service);
 
   order_service_config config = {.database = host.database,
                                  .threaded = true,
+                                 .simulation = simulated,
                                  .inventory = connect_to(&host, &api_store_v1_inventory_service),
                                  .payment = connect_to(&host, &api_store_v1_payment_service),
                                  .clock = host.clock,

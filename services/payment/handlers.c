@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "payment/store.h"
+#include "simulation/switches.h"
 #include "storage/idempotency.h"
 #include "store/v1/payment.rpc.h"
 #include "validation/validation.h"
@@ -336,6 +337,20 @@ static void list_payments(void *self, rpc_call *call, const Store__V1__ListPayme
   answer_query(self, call, &query, status, read_payments);
 }
 
+/* --- the simulation's switches --- */
+
+static const simulation_share share = {"payment", SIMULATION_CHARGE, SIMULATION_REFUND, .has_network = true};
+
+static void get_simulation(void *self, rpc_call *call, const Store__V1__GetSimulationRequest *request) {
+  (void)request;
+  simulation_answer(((payment_service *)self)->sim, &share, call);
+}
+
+static void update_simulation(void *self, rpc_call *call, const Store__V1__UpdateSimulationRequest *request) {
+  payment_service *service = self;
+  simulation_update(service->sim, &share, call, request, service->config.log);
+}
+
 /* --- the service --- */
 
 static void define_metrics(payment_service *service) {
@@ -395,6 +410,8 @@ void payment_service_register(payment_service *service, rpc_server *server) {
       .get_payment = get_payment,
       .list_payments = list_payments,
       .refund_payment = refund_payment,
+      .get_simulation = get_simulation,
+      .update_simulation = update_simulation,
   };
   store_v1_payment_service_register(server, &handlers, service);
   rpc_server_add_dependency(server, "storage", true, storage_healthy, service->db);

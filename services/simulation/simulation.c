@@ -17,21 +17,25 @@
 #include <stdlib.h>
 
 #include "rpc/settings.h"
+#include "simulation/live_settings.h"
 
 typedef enum outcome { OUTCOME_DONE, OUTCOME_REFUSED, OUTCOME_TIMEOUT, OUTCOME_ERROR, OUTCOME_COUNT } outcome;
 
-static const char *const step_names[SIMULATION_STEP_COUNT] = {"reserve", "confirm", "release", "charge", "refund"};
+static const char *const step_names[SIMULATION_STEP_COUNT] = {"reserve", "confirm", "release",
+                                                              "charge",  "refund",  "place"};
 /* Of the spans that the waits show as. */
 static const char *const span_names[SIMULATION_STEP_COUNT] = {"check stock", "confirm stock", "release stock",
-                                                              "fraud check", "refund"};
+                                                              "fraud check", "refund",        "take order in"};
 static const char *const outcome_names[OUTCOME_COUNT] = {"done", "refused", "timeout", "error"};
 
 /* A temporary error comes at once: after these milliseconds. */
 enum { ERROR_MIN_MS = 2, ERROR_MAX_MS = 5 };
 
 static const simulation_settings profiles[] = {
-    [SIMULATION_NONE] = {.time_scale = 1},
-    [SIMULATION_DEMO] = {.steps = {[SIMULATION_RESERVE] = {60, 140, .09},
+    [SIMULATION_NONE] = {.profile = SIMULATION_NONE, .time_scale = 1},
+    [SIMULATION_DEMO] = {.profile = SIMULATION_DEMO,
+                         .is_switchable = true,
+                         .steps = {[SIMULATION_RESERVE] = {60, 140, .09},
                                    [SIMULATION_CONFIRM] = {20, 60, 0},
                                    [SIMULATION_RELEASE] = {20, 60, 0},
                                    [SIMULATION_CHARGE] = {1050, 2150, .285},
@@ -44,8 +48,8 @@ static const simulation_settings profiles[] = {
 };
 
 struct simulation {
-  simulation_settings settings;
-  bool quiet; /* nothing to wait for and nothing to fail: no draws, no timers */
+  live_settings settings;
+  atomic_bool quiet; /* nothing to wait for and nothing to fail: no draws, no timers, and no look at the settings */
   rpc_clock *clock;
   rpc_random *random;
   metrics_series *outcomes[SIMULATION_STEP_COUNT][OUTCOME_COUNT]; /* NULL without metrics */
@@ -67,11 +71,16 @@ simulation_settings simulation_settings_of(simulation_profile profile) {
   return profiles[profile];
 }
 
+const char *simulation_step_name(simulation_step step) {
+  return step_names[step];
+}
+
 simulation_settings simulation_settings_from_environment(void) {
   static const char *const names[] = {[SIMULATION_NONE] = "none", [SIMULATION_DEMO] = "demo", NULL};
-  enum { DELAY_MAX_MS = 600000 };
+  static const char *const switches[] = {"off", "on", NULL};
   simulation_settings settings = profiles[settings_choice("STORE_PROFILE", SIMULATION_DEMO, names)];
-  settings.time_scale = settings_decimal("STORE_SIM_TIME_SCALE", settings.time_scale, 0, 100);
+  settings.is_switchable = settings_choice("STORE_SIM_SWITCHES", settings.is_switchable, switches) == 1;
+  settings.time_scale = settings_decimal("STORE_SIM_TIME_SCALE", settings.time_scale, 0, SIMULATION_TIME_SCALE_MAX);
   settings.timeout_rate = settings_decimal("STORE_SIM_TIMEOUT_RATE", settings.timeout_rate, 0, 1);
   settings.error_rate = settings_decimal("STORE_SIM_ERROR_RATE", settings.error_rate, 0, 1);
   for (int i = 0; i < SIMULATION_STEP_COUNT; i++) {
@@ -79,12 +88,12 @@ simulation_settings simulation_settings_from_environment(void) {
     snprintf(service, sizeof(service), "sim_%s", step_names[i]);
     settings.steps[i].failure_rate =
         settings_decimal(settings_name(name, service, "FAILURE_RATE"), settings.steps[i].failure_rate, 0, 1);
-    int64_t min =
-        settings_integer(settings_name(name, service, "MIN_DELAY_MS"), settings.steps[i].min_delay_ms, 0, DELAY_MAX_MS);
+    int64_t min = settings_integer(settings_name(name, service, "MIN_DELAY_MS"), settings.steps[i].min_delay_ms, 0,
+                                   SIMULATION_DELAY_MAX_MS);
     int64_t max = min > settings.steps[i].max_delay_ms ? min : settings.steps[i].max_delay_ms;
     settings.steps[i].min_delay_ms = min;
     settings.steps[i].max_delay_ms =
-        settings_integer(settings_name(name, service, "MAX_DELAY_MS"), max, min, DELAY_MAX_MS);
+        settings_integer(settings_name(name, service, "MAX_DELAY_MS"), max, min, SIMULATION_DELAY_MAX_MS);
   }
   return settings;
 }
@@ -101,11 +110,11 @@ simulation *simulation_create(const simulation_settings *settings, rpc_clock *cl
                               metrics_registry *metrics) {
   simulation *sim = calloc(1, sizeof(*sim));
   if (sim == NULL) return NULL;
-  sim->settings = *settings;
-  sim->quiet = settings_are_quiet(settings);
+  live_settings_init(&sim->settings, settings);
+  atomic_init(&sim->quiet, settings_are_quiet(settings));
   sim->clock = clock;
   sim->random = random;
-  if (metrics == NULL || sim->quiet) return sim;
+  if (metrics == NULL || (settings_are_quiet(settings) && !settings->is_switchable)) return sim;
   metrics_family *family = metrics_define(metrics, METRICS_COUNTER, "simulation_outcomes_total",
                                           "What the simulation made of the attempts that reached a step.",
                                           (const char *const[]){"step", "outcome", NULL});
@@ -118,29 +127,50 @@ simulation *simulation_create(const simulation_settings *settings, rpc_clock *cl
 }
 
 void simulation_destroy(simulation *sim) {
+  if (sim == NULL) return;
+  live_settings_destroy(&sim->settings);
   free(sim);
+}
+
+simulation_settings simulation_read(simulation *sim) {
+  simulation_settings settings;
+  live_settings_read(&sim->settings, &settings);
+  return settings;
+}
+
+rpc_status simulation_change(simulation *sim, rpc_status (*change)(simulation_settings *settings, const void *arg),
+                             const void *arg) {
+  pthread_mutex_lock(&sim->settings.lock);
+  simulation_settings settings = simulation_read(sim);
+  rpc_status status = change(&settings, arg);
+  if (status.code == RPC_OK) {
+    live_settings_write(&sim->settings, &settings);
+    atomic_store(&sim->quiet, settings_are_quiet(&settings));
+  }
+  pthread_mutex_unlock(&sim->settings.lock);
+  return status;
 }
 
 /* Rolls what becomes of an attempt at a step, and how long it takes. */
 static outcome roll_outcome(simulation *sim, simulation_step step, int64_t *delay_us) {
-  const simulation_settings *settings = &sim->settings;
+  simulation_settings settings = simulation_read(sim);
   double fault = rpc_random_unit(sim->random);
-  int64_t min_ms = settings->steps[step].min_delay_ms;
-  int64_t max_ms = settings->steps[step].max_delay_ms;
+  int64_t min_ms = settings.steps[step].min_delay_ms;
+  int64_t max_ms = settings.steps[step].max_delay_ms;
   outcome result = OUTCOME_DONE;
-  if (fault < settings->timeout_rate) {
+  if (fault < settings.timeout_rate) {
     result = OUTCOME_TIMEOUT;
-    min_ms = settings->min_timeout_ms;
-    max_ms = settings->max_timeout_ms;
-  } else if (fault < settings->timeout_rate + settings->error_rate) {
+    min_ms = settings.min_timeout_ms;
+    max_ms = settings.max_timeout_ms;
+  } else if (fault < settings.timeout_rate + settings.error_rate) {
     result = OUTCOME_ERROR;
     min_ms = ERROR_MIN_MS;
     max_ms = ERROR_MAX_MS;
-  } else if (rpc_random_unit(sim->random) < settings->steps[step].failure_rate) {
+  } else if (rpc_random_unit(sim->random) < settings.steps[step].failure_rate) {
     result = OUTCOME_REFUSED;
   }
   int64_t drawn_us = rpc_random_between(sim->random, min_ms * 1000, max_ms * 1000);
-  *delay_us = llround((double)drawn_us * settings->time_scale);
+  *delay_us = llround((double)drawn_us * settings.time_scale);
   return result;
 }
 
@@ -165,7 +195,7 @@ static void wait_ended(void *arg) {
 
 void simulation_run(simulation *sim, simulation_step step, rpc_call *call, simulation_next_fn next,
                     void (*failed)(void *arg, const rpc_status *status), void *arg) {
-  if (sim->quiet) {
+  if (atomic_load_explicit(&sim->quiet, memory_order_relaxed)) {
     next(arg, false, 0);
     return;
   }

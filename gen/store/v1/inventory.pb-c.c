@@ -1616,7 +1616,7 @@ const ProtobufCMessageDescriptor store__v1__restock_product_request__descriptor 
   (ProtobufCMessageInit) store__v1__restock_product_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor store__v1__inventory_service__method_descriptors[7] =
+static const ProtobufCMethodDescriptor store__v1__inventory_service__method_descriptors[9] =
 {
   { "ReserveInventory", &store__v1__reserve_inventory_request__descriptor, &store__v1__reserve_inventory_response__descriptor },
   { "ConfirmReservation", &store__v1__confirm_reservation_request__descriptor, &store__v1__reservation__descriptor },
@@ -1625,15 +1625,19 @@ static const ProtobufCMethodDescriptor store__v1__inventory_service__method_desc
   { "GetProduct", &store__v1__get_product_request__descriptor, &store__v1__product__descriptor },
   { "ListProducts", &store__v1__list_products_request__descriptor, &store__v1__list_products_response__descriptor },
   { "RestockProduct", &store__v1__restock_product_request__descriptor, &store__v1__product__descriptor },
+  { "GetSimulation", &store__v1__get_simulation_request__descriptor, &store__v1__simulation__descriptor },
+  { "UpdateSimulation", &store__v1__update_simulation_request__descriptor, &store__v1__simulation__descriptor },
 };
 const unsigned store__v1__inventory_service__method_indices_by_name[] = {
   1,        /* ConfirmReservation */
   4,        /* GetProduct */
+  7,        /* GetSimulation */
   5,        /* ListProducts */
   3,        /* ListReservations */
   2,        /* ReleaseReservation */
   0,        /* ReserveInventory */
-  6         /* RestockProduct */
+  6,        /* RestockProduct */
+  8         /* UpdateSimulation */
 };
 const ProtobufCServiceDescriptor store__v1__inventory_service__descriptor =
 {
@@ -1642,7 +1646,7 @@ const ProtobufCServiceDescriptor store__v1__inventory_service__descriptor =
   "InventoryService",
   "Store__V1__InventoryService",
   "store.v1",
-  7,
+  9,
   store__v1__inventory_service__method_descriptors,
   store__v1__inventory_service__method_indices_by_name
 };
@@ -1701,6 +1705,22 @@ void store__v1__inventory_service__restock_product(ProtobufCService *service,
 {
   assert(service->descriptor == &store__v1__inventory_service__descriptor);
   service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void store__v1__inventory_service__get_simulation(ProtobufCService *service,
+                                                  const Store__V1__GetSimulationRequest *input,
+                                                  Store__V1__Simulation_Closure closure,
+                                                  void *closure_data)
+{
+  assert(service->descriptor == &store__v1__inventory_service__descriptor);
+  service->invoke(service, 7, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void store__v1__inventory_service__update_simulation(ProtobufCService *service,
+                                                     const Store__V1__UpdateSimulationRequest *input,
+                                                     Store__V1__Simulation_Closure closure,
+                                                     void *closure_data)
+{
+  assert(service->descriptor == &store__v1__inventory_service__descriptor);
+  service->invoke(service, 8, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void store__v1__inventory_service__init (Store__V1__InventoryService_Service *service,
                                          Store__V1__InventoryService_ServiceDestroy destroy)

@@ -16,6 +16,7 @@ PROTOBUF_C__BEGIN_DECLS
 
 #include "google/protobuf/timestamp.pb-c.h"
 #include "rpc/v1/options.pb-c.h"
+#include "store/v1/simulation.pb-c.h"
 
 typedef struct Store__V1__ReserveItem Store__V1__ReserveItem;
 typedef struct Store__V1__ReserveInventoryRequest Store__V1__ReserveInventoryRequest;
@@ -658,6 +659,14 @@ struct Store__V1__InventoryService_Service
                           const Store__V1__RestockProductRequest *input,
                           Store__V1__Product_Closure closure,
                           void *closure_data);
+  void (*get_simulation)(Store__V1__InventoryService_Service *service,
+                         const Store__V1__GetSimulationRequest *input,
+                         Store__V1__Simulation_Closure closure,
+                         void *closure_data);
+  void (*update_simulation)(Store__V1__InventoryService_Service *service,
+                            const Store__V1__UpdateSimulationRequest *input,
+                            Store__V1__Simulation_Closure closure,
+                            void *closure_data);
 };
 typedef void (*Store__V1__InventoryService_ServiceDestroy)(Store__V1__InventoryService_Service *);
 void store__v1__inventory_service__init (Store__V1__InventoryService_Service *service,
@@ -672,7 +681,9 @@ void store__v1__inventory_service__init (Store__V1__InventoryService_Service *se
       function_prefix__ ## list_reservations,\
       function_prefix__ ## get_product,\
       function_prefix__ ## list_products,\
-      function_prefix__ ## restock_product  }
+      function_prefix__ ## restock_product,\
+      function_prefix__ ## get_simulation,\
+      function_prefix__ ## update_simulation  }
 void store__v1__inventory_service__reserve_inventory(ProtobufCService *service,
                                                      const Store__V1__ReserveInventoryRequest *input,
                                                      Store__V1__ReserveInventoryResponse_Closure closure,
@@ -701,6 +712,14 @@ void store__v1__inventory_service__restock_product(ProtobufCService *service,
                                                    const Store__V1__RestockProductRequest *input,
                                                    Store__V1__Product_Closure closure,
                                                    void *closure_data);
+void store__v1__inventory_service__get_simulation(ProtobufCService *service,
+                                                  const Store__V1__GetSimulationRequest *input,
+                                                  Store__V1__Simulation_Closure closure,
+                                                  void *closure_data);
+void store__v1__inventory_service__update_simulation(ProtobufCService *service,
+                                                     const Store__V1__UpdateSimulationRequest *input,
+                                                     Store__V1__Simulation_Closure closure,
+                                                     void *closure_data);
 
 /* --- descriptors --- */
 

@@ -1214,16 +1214,20 @@ const ProtobufCMessageDescriptor store__v1__list_orders_response__descriptor =
   (ProtobufCMessageInit) store__v1__list_orders_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor store__v1__order_service__method_descriptors[3] =
+static const ProtobufCMethodDescriptor store__v1__order_service__method_descriptors[5] =
 {
   { "CreateOrder", &store__v1__create_order_request__descriptor, &store__v1__create_order_response__descriptor },
   { "GetOrder", &store__v1__get_order_request__descriptor, &store__v1__order__descriptor },
   { "ListOrders", &store__v1__list_orders_request__descriptor, &store__v1__list_orders_response__descriptor },
+  { "GetSimulation", &store__v1__get_simulation_request__descriptor, &store__v1__simulation__descriptor },
+  { "UpdateSimulation", &store__v1__update_simulation_request__descriptor, &store__v1__simulation__descriptor },
 };
 const unsigned store__v1__order_service__method_indices_by_name[] = {
   0,        /* CreateOrder */
   1,        /* GetOrder */
-  2         /* ListOrders */
+  3,        /* GetSimulation */
+  2,        /* ListOrders */
+  4         /* UpdateSimulation */
 };
 const ProtobufCServiceDescriptor store__v1__order_service__descriptor =
 {
@@ -1232,7 +1236,7 @@ const ProtobufCServiceDescriptor store__v1__order_service__descriptor =
   "OrderService",
   "Store__V1__OrderService",
   "store.v1",
-  3,
+  5,
   store__v1__order_service__method_descriptors,
   store__v1__order_service__method_indices_by_name
 };
@@ -1259,6 +1263,22 @@ void store__v1__order_service__list_orders(ProtobufCService *service,
 {
   assert(service->descriptor == &store__v1__order_service__descriptor);
   service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void store__v1__order_service__get_simulation(ProtobufCService *service,
+                                              const Store__V1__GetSimulationRequest *input,
+                                              Store__V1__Simulation_Closure closure,
+                                              void *closure_data)
+{
+  assert(service->descriptor == &store__v1__order_service__descriptor);
+  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void store__v1__order_service__update_simulation(ProtobufCService *service,
+                                                 const Store__V1__UpdateSimulationRequest *input,
+                                                 Store__V1__Simulation_Closure closure,
+                                                 void *closure_data)
+{
+  assert(service->descriptor == &store__v1__order_service__descriptor);
+  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void store__v1__order_service__init (Store__V1__OrderService_Service *service,
                                      Store__V1__OrderService_ServiceDestroy destroy)

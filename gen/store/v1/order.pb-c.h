@@ -16,6 +16,7 @@ PROTOBUF_C__BEGIN_DECLS
 
 #include "google/protobuf/timestamp.pb-c.h"
 #include "rpc/v1/options.pb-c.h"
+#include "store/v1/simulation.pb-c.h"
 
 typedef struct Store__V1__OrderItem Store__V1__OrderItem;
 typedef struct Store__V1__CreateOrderRequest Store__V1__CreateOrderRequest;
@@ -469,6 +470,14 @@ struct Store__V1__OrderService_Service
                       const Store__V1__ListOrdersRequest *input,
                       Store__V1__ListOrdersResponse_Closure closure,
                       void *closure_data);
+  void (*get_simulation)(Store__V1__OrderService_Service *service,
+                         const Store__V1__GetSimulationRequest *input,
+                         Store__V1__Simulation_Closure closure,
+                         void *closure_data);
+  void (*update_simulation)(Store__V1__OrderService_Service *service,
+                            const Store__V1__UpdateSimulationRequest *input,
+                            Store__V1__Simulation_Closure closure,
+                            void *closure_data);
 };
 typedef void (*Store__V1__OrderService_ServiceDestroy)(Store__V1__OrderService_Service *);
 void store__v1__order_service__init (Store__V1__OrderService_Service *service,
@@ -479,7 +488,9 @@ void store__v1__order_service__init (Store__V1__OrderService_Service *service,
     { STORE__V1__ORDER_SERVICE__BASE_INIT,\
       function_prefix__ ## create_order,\
       function_prefix__ ## get_order,\
-      function_prefix__ ## list_orders  }
+      function_prefix__ ## list_orders,\
+      function_prefix__ ## get_simulation,\
+      function_prefix__ ## update_simulation  }
 void store__v1__order_service__create_order(ProtobufCService *service,
                                             const Store__V1__CreateOrderRequest *input,
                                             Store__V1__CreateOrderResponse_Closure closure,
@@ -492,6 +503,14 @@ void store__v1__order_service__list_orders(ProtobufCService *service,
                                            const Store__V1__ListOrdersRequest *input,
                                            Store__V1__ListOrdersResponse_Closure closure,
                                            void *closure_data);
+void store__v1__order_service__get_simulation(ProtobufCService *service,
+                                              const Store__V1__GetSimulationRequest *input,
+                                              Store__V1__Simulation_Closure closure,
+                                              void *closure_data);
+void store__v1__order_service__update_simulation(ProtobufCService *service,
+                                                 const Store__V1__UpdateSimulationRequest *input,
+                                                 Store__V1__Simulation_Closure closure,
+                                                 void *closure_data);
 
 /* --- descriptors --- */
 

@@ -822,18 +822,22 @@ const ProtobufCMessageDescriptor store__v1__refund_payment_request__descriptor =
   (ProtobufCMessageInit) store__v1__refund_payment_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor store__v1__payment_service__method_descriptors[4] =
+static const ProtobufCMethodDescriptor store__v1__payment_service__method_descriptors[6] =
 {
   { "ProcessPayment", &store__v1__process_payment_request__descriptor, &store__v1__process_payment_response__descriptor },
   { "GetPayment", &store__v1__get_payment_request__descriptor, &store__v1__payment__descriptor },
   { "ListPayments", &store__v1__list_payments_request__descriptor, &store__v1__list_payments_response__descriptor },
   { "RefundPayment", &store__v1__refund_payment_request__descriptor, &store__v1__payment__descriptor },
+  { "GetSimulation", &store__v1__get_simulation_request__descriptor, &store__v1__simulation__descriptor },
+  { "UpdateSimulation", &store__v1__update_simulation_request__descriptor, &store__v1__simulation__descriptor },
 };
 const unsigned store__v1__payment_service__method_indices_by_name[] = {
   1,        /* GetPayment */
+  4,        /* GetSimulation */
   2,        /* ListPayments */
   0,        /* ProcessPayment */
-  3         /* RefundPayment */
+  3,        /* RefundPayment */
+  5         /* UpdateSimulation */
 };
 const ProtobufCServiceDescriptor store__v1__payment_service__descriptor =
 {
@@ -842,7 +846,7 @@ const ProtobufCServiceDescriptor store__v1__payment_service__descriptor =
   "PaymentService",
   "Store__V1__PaymentService",
   "store.v1",
-  4,
+  6,
   store__v1__payment_service__method_descriptors,
   store__v1__payment_service__method_indices_by_name
 };
@@ -877,6 +881,22 @@ void store__v1__payment_service__refund_payment(ProtobufCService *service,
 {
   assert(service->descriptor == &store__v1__payment_service__descriptor);
   service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void store__v1__payment_service__get_simulation(ProtobufCService *service,
+                                                const Store__V1__GetSimulationRequest *input,
+                                                Store__V1__Simulation_Closure closure,
+                                                void *closure_data)
+{
+  assert(service->descriptor == &store__v1__payment_service__descriptor);
+  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void store__v1__payment_service__update_simulation(ProtobufCService *service,
+                                                   const Store__V1__UpdateSimulationRequest *input,
+                                                   Store__V1__Simulation_Closure closure,
+                                                   void *closure_data)
+{
+  assert(service->descriptor == &store__v1__payment_service__descriptor);
+  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void store__v1__payment_service__init (Store__V1__PaymentService_Service *service,
                                        Store__V1__PaymentService_ServiceDestroy destroy)

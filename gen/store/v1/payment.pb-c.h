@@ -16,6 +16,7 @@ PROTOBUF_C__BEGIN_DECLS
 
 #include "google/protobuf/timestamp.pb-c.h"
 #include "rpc/v1/options.pb-c.h"
+#include "store/v1/simulation.pb-c.h"
 
 typedef struct Store__V1__ProcessPaymentRequest Store__V1__ProcessPaymentRequest;
 typedef struct Store__V1__ProcessPaymentResponse Store__V1__ProcessPaymentResponse;
@@ -329,6 +330,14 @@ struct Store__V1__PaymentService_Service
                          const Store__V1__RefundPaymentRequest *input,
                          Store__V1__Payment_Closure closure,
                          void *closure_data);
+  void (*get_simulation)(Store__V1__PaymentService_Service *service,
+                         const Store__V1__GetSimulationRequest *input,
+                         Store__V1__Simulation_Closure closure,
+                         void *closure_data);
+  void (*update_simulation)(Store__V1__PaymentService_Service *service,
+                            const Store__V1__UpdateSimulationRequest *input,
+                            Store__V1__Simulation_Closure closure,
+                            void *closure_data);
 };
 typedef void (*Store__V1__PaymentService_ServiceDestroy)(Store__V1__PaymentService_Service *);
 void store__v1__payment_service__init (Store__V1__PaymentService_Service *service,
@@ -340,7 +349,9 @@ void store__v1__payment_service__init (Store__V1__PaymentService_Service *servic
       function_prefix__ ## process_payment,\
       function_prefix__ ## get_payment,\
       function_prefix__ ## list_payments,\
-      function_prefix__ ## refund_payment  }
+      function_prefix__ ## refund_payment,\
+      function_prefix__ ## get_simulation,\
+      function_prefix__ ## update_simulation  }
 void store__v1__payment_service__process_payment(ProtobufCService *service,
                                                  const Store__V1__ProcessPaymentRequest *input,
                                                  Store__V1__ProcessPaymentResponse_Closure closure,
@@ -357,6 +368,14 @@ void store__v1__payment_service__refund_payment(ProtobufCService *service,
                                                 const Store__V1__RefundPaymentRequest *input,
                                                 Store__V1__Payment_Closure closure,
                                                 void *closure_data);
+void store__v1__payment_service__get_simulation(ProtobufCService *service,
+                                                const Store__V1__GetSimulationRequest *input,
+                                                Store__V1__Simulation_Closure closure,
+                                                void *closure_data);
+void store__v1__payment_service__update_simulation(ProtobufCService *service,
+                                                   const Store__V1__UpdateSimulationRequest *input,
+                                                   Store__V1__Simulation_Closure closure,
+                                                   void *closure_data);
 
 /* --- descriptors --- */
 

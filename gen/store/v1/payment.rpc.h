@@ -5,6 +5,7 @@
 #include "rpc/call.h"
 #include "rpc/client.h"
 #include "rpc/server.h"
+#include "store/v1/simulation.pb-c.h"
 #include "store/v1/payment.pb-c.h"
 
 /* Charges and refunds. Each charge passes a fraud check, the slowest step of an order. */
@@ -18,6 +19,10 @@ typedef struct store_v1_payment_service_handlers {
   void (*list_payments)(void *self, rpc_call *call, const Store__V1__ListPaymentsRequest *request);
   /* Gives the whole amount back. Refunding a refunded payment answers the same. */
   void (*refund_payment)(void *self, rpc_call *call, const Store__V1__RefundPaymentRequest *request);
+  /* What this service simulates, and whether that may be changed. */
+  void (*get_simulation)(void *self, rpc_call *call, const Store__V1__GetSimulationRequest *request);
+  /* Changes it from the next attempt on: fault injection, where the process offers it (STORE_SIM_SWITCHES). */
+  void (*update_simulation)(void *self, rpc_call *call, const Store__V1__UpdateSimulationRequest *request);
 } store_v1_payment_service_handlers;
 
 /* Calls the handler of a method; false where it is NULL. An rpc_invoke_fn. */
@@ -40,6 +45,14 @@ static inline bool store_v1_payment_service_invoke(
     case 3:
       if (table->refund_payment == NULL) return false;
       table->refund_payment(self, call, (const Store__V1__RefundPaymentRequest *)request);
+      return true;
+    case 4:
+      if (table->get_simulation == NULL) return false;
+      table->get_simulation(self, call, (const Store__V1__GetSimulationRequest *)request);
+      return true;
+    case 5:
+      if (table->update_simulation == NULL) return false;
+      table->update_simulation(self, call, (const Store__V1__UpdateSimulationRequest *)request);
       return true;
     default:
       return false;
@@ -147,4 +160,52 @@ static inline void store_v1_payment_service_refund_payment(
   rpc_completion completion = {
       .thunk = store_v1_payment_service_refund_payment_thunk, .done = (rpc_any_fn)done, .arg = arg};
   rpc_client_call(client, &api_store_v1_payment_service.methods[3], &request->base, options, completion);
+}
+
+/* GetSimulation */
+static inline void store_v1_payment_service_get_simulation_reply(
+    rpc_call *call, const Store__V1__Simulation *response) {
+  rpc_call_reply(call, &response->base);
+}
+
+/* response is NULL unless status->code is RPC_OK; both are gone when it returns. Must not block. */
+typedef void (*store_v1_payment_service_get_simulation_done)(
+    void *arg, const rpc_status *status, const Store__V1__Simulation *response);
+
+static inline void store_v1_payment_service_get_simulation_thunk(
+    rpc_any_fn done, void *arg, const rpc_status *status, const ProtobufCMessage *response) {
+  ((store_v1_payment_service_get_simulation_done)done)(arg, status, (const Store__V1__Simulation *)response);
+}
+
+/* Calls it; done is told the outcome, exactly once: see rpc_client_call. */
+static inline void store_v1_payment_service_get_simulation(
+    rpc_client *client, const Store__V1__GetSimulationRequest *request, const rpc_call_options *options,
+    store_v1_payment_service_get_simulation_done done, void *arg) {
+  rpc_completion completion = {
+      .thunk = store_v1_payment_service_get_simulation_thunk, .done = (rpc_any_fn)done, .arg = arg};
+  rpc_client_call(client, &api_store_v1_payment_service.methods[4], &request->base, options, completion);
+}
+
+/* UpdateSimulation */
+static inline void store_v1_payment_service_update_simulation_reply(
+    rpc_call *call, const Store__V1__Simulation *response) {
+  rpc_call_reply(call, &response->base);
+}
+
+/* response is NULL unless status->code is RPC_OK; both are gone when it returns. Must not block. */
+typedef void (*store_v1_payment_service_update_simulation_done)(
+    void *arg, const rpc_status *status, const Store__V1__Simulation *response);
+
+static inline void store_v1_payment_service_update_simulation_thunk(
+    rpc_any_fn done, void *arg, const rpc_status *status, const ProtobufCMessage *response) {
+  ((store_v1_payment_service_update_simulation_done)done)(arg, status, (const Store__V1__Simulation *)response);
+}
+
+/* Calls it; done is told the outcome, exactly once: see rpc_client_call. */
+static inline void store_v1_payment_service_update_simulation(
+    rpc_client *client, const Store__V1__UpdateSimulationRequest *request, const rpc_call_options *options,
+    store_v1_payment_service_update_simulation_done done, void *arg) {
+  rpc_completion completion = {
+      .thunk = store_v1_payment_service_update_simulation_thunk, .done = (rpc_any_fn)done, .arg = arg};
+  rpc_client_call(client, &api_store_v1_payment_service.methods[5], &request->base, options, completion);
 }
