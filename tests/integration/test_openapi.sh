@@ -8,7 +8,7 @@ work=$stack_dir/openapi
 mkdir "$work"
 cp "$root"/tests/openapi/{package.json,package-lock.json,check.mjs} "$work"
 npm ci --prefix "$work" --prefer-offline --ignore-scripts --no-audit --no-fund --silent
-stack_start
+stack_start STORE_SIM_SWITCHES=on
 
 curl -fsS -o "$stack_dir/openapi.json" "$gateway_url/openapi.json"
 check 'openapi.json is the one in gen/' "$(cmp "$stack_dir/openapi.json" "$root/gen/openapi.json" 2>&1)" ''
@@ -37,11 +37,11 @@ browse() { # PAGE CHROMIUM_OPTION...
 if command -v chromium >/dev/null; then
   for theme in 0 1; do # dark, light
     http_body=$(browse /docs --blink-settings=preferredColorScheme=$theme)
-    check 'operations on the page' "$(grep -o 'class="opblock-summary-method"' <<<"$http_body" | wc -l)" 14
+    check 'operations on the page' "$(grep -o 'class="opblock-summary-method"' <<<"$http_body" | wc -l)" 20
     check 'its theme' "$(grep -c '<html[^>]*dark-mode' <<<"$http_body")" $((1 - theme))
   done
   http_body=$(browse /docs/plain.html)
-  check 'operations on the plain page' "$(grep -o '<details>' <<<"$http_body" | wc -l)" 14
+  check 'operations on the plain page' "$(grep -o '<details>' <<<"$http_body" | wc -l)" 20
 fi
 http_body=
 finish
