@@ -13,8 +13,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "auth/auth.h"
 #include "gateway/server.h"
+#include "process/doors.h"
 #include "process/tracing.h"
 #include "rpc/process.h"
 #include "rpc/settings.h"
@@ -34,9 +34,7 @@ typedef struct process {
   metrics_registry *metrics;
   tracing tracing;
   log_sink *log;
-  rpc_tls *tls; /* NULL: none */
-  auth *auth;   /* NULL: everybody may call */
-  char *token;  /* for what it asks by itself; NULL: none */
+  doors doors;
   gateway_backend backends[GATEWAY_BACKENDS_MAX];
   size_t backend_count;
   gateway_replica replicas[GATEWAY_REPLICAS_MAX];
@@ -73,7 +71,7 @@ static bool is_known(const process *self, const char *name) {
 /* urls: of one process or, comma-separated, of several that calls are shared among. */
 static rpc_client *connect_to(process *self, const char *service, const char *urls) {
   rpc_status status;
-  rpc_transport *transport = rpc_transport_create_nng(urls, self->tls, &status);
+  rpc_transport *transport = rpc_transport_create_nng(urls, self->doors.tls, &status);
   check(self, transport, status.message);
   rpc_client *client = rpc_client_create(&(rpc_client_config){.target = service,
                                                               .transport = transport,
@@ -81,7 +79,7 @@ static rpc_client *connect_to(process *self, const char *service, const char *ur
                                                               .max_attempts = ATTEMPTS,
                                                               .random = &self->random,
                                                               .metrics = self->metrics,
-                                                              .token = self->token,
+                                                              .token = self->doors.token,
                                                               .traces = self->tracing.recorder});
   check(self, client, "out of memory");
   return client;
@@ -122,9 +120,7 @@ static void destroy_clients(process *self) {
 }
 
 static void open_process(process *self) {
-  static const char *const levels[] = {
-      [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn", [LOG_ERROR] = "error", NULL};
-  self->log = log_open("gateway", NULL, (log_level)settings_choice("STORE_LOG_LEVEL", LOG_INFO, levels));
+  self->log = log_open("gateway", NULL, process_log_level());
   check(self, self->log, strerror(errno));
   rpc_status claimed = process_claim(self->data_dir, NAME);
   check(self, claimed.code == RPC_OK, claimed.message);
@@ -133,12 +129,8 @@ static void open_process(process *self) {
   self->metrics = metrics_registry_create();
   bool is_traced = self->metrics && tracing_open(&self->tracing, "gateway", self->metrics);
   check(self, self->clock && is_traced, "out of memory");
-  rpc_status status;
-  self->tls = rpc_tls_create_from_settings(&status);
-  check(self, status.code == RPC_OK, status.message);
-  self->token = settings_secret("STORE_TOKEN");
-  self->auth = auth_open_from_settings(self->clock, &status);
-  check(self, status.code == RPC_OK, status.message);
+  rpc_status opened = doors_open(&self->doors, self->clock);
+  check(self, opened.code == RPC_OK, opened.message);
   for (size_t i = 0; i < api_service_count; i++) {
     const char *name = api_services[i]->name;
     if (name[0] != '\0' && !is_known(self, name)) add_backend(self, api_services[i]);
@@ -167,9 +159,7 @@ static gateway_tls_config tls_settings(void) {
 }
 
 static void close_process(process *self) {
-  auth_close(self->auth);
-  free(self->token);
-  rpc_tls_destroy(self->tls);
+  doors_close(&self->doors);
   rpc_clock_destroy(self->clock);
   tracing_close(&self->tracing);
   metrics_registry_destroy(self->metrics);
@@ -203,7 +193,7 @@ int main(void) {
                                                      .metrics = self.metrics,
                                                      .traces = self.tracing.recorder,
                                                      .log = self.log,
-                                                     .auth = self.auth,
+                                                     .auth = self.doors.auth,
                                                      .cors_origins = settings_text("STORE_GATEWAY_CORS_ORIGINS", NULL),
                                                      .access_log = settings_text("STORE_GATEWAY_ACCESS_LOG", NULL),
                                                      .max_connections = max_connections,

@@ -15,13 +15,13 @@ static rpc_client *connect_to(service_host *host, const api_service *api) {
   const char *urls = settings_text(settings_name(name, api->name, "ADDRESS"), fallback);
   rpc_status status = rpc_status_ok();
   rpc_client_config config = {.target = api->name,
-                              .transport = rpc_transport_create_nng(urls, host->tls, &status),
+                              .transport = rpc_transport_create_nng(urls, host->doors.tls, &status),
                               .clock = host->clock,
                               .random = &host->random,
                               .metrics = host->metrics,
                               .traces = host->traces,
                               .faults = host->faults,
-                              .token = host->token};
+                              .token = host->doors.token};
   config.attempt_timeout_ms = (uint32_t)settings_integer("STORE_STEP_ATTEMPT_TIMEOUT_MS", 10000, 100, 3600000);
   service_host_check(host, &status);
   return rpc_client_create(&config);

@@ -34,9 +34,7 @@ void service_host_check(service_host *host, const rpc_status *status) {
 static void open_telemetry(service_host *host) {
   int64_t audit_bytes = settings_integer("STORE_AUDIT_MAX_BYTES", AUDIT_BYTES_DEFAULT, 4096, INT64_MAX);
   int64_t audit_kept = settings_integer("STORE_AUDIT_FILES_KEPT", AUDIT_KEPT_DEFAULT, 1, 1000);
-  static const char *const levels[] = {
-      [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn", [LOG_ERROR] = "error", NULL};
-  host->log = log_open(host->name, NULL, (log_level)settings_choice("STORE_LOG_LEVEL", LOG_INFO, levels));
+  host->log = log_open(host->name, NULL, process_log_level());
   if (!host->log) fail(host, "log", strerror(errno));
   char path[sizeof host->database];
   snprintf(path, sizeof path, "%s/%s-audit.jsonl", host->data_dir, host->name);
@@ -69,16 +67,6 @@ static void choose_database(service_host *host) {
   }
 }
 
-/* Who is let in, and with what this process is let in elsewhere. */
-static void open_doors(service_host *host) {
-  rpc_status status;
-  host->tls = rpc_tls_create_from_settings(&status);
-  if (status.code != RPC_OK) fail(host, "certificates", status.message);
-  host->auth = auth_open_from_settings(host->clock, &status);
-  if (status.code != RPC_OK) fail(host, "tokens", status.message);
-  host->token = settings_secret("STORE_TOKEN");
-}
-
 void service_host_open(service_host *host, const api_service *api) {
   memset(host, 0, sizeof *host);
   host->api = api;
@@ -103,15 +91,16 @@ void service_host_open(service_host *host, const api_service *api) {
     fault_plan_parse(&host->fault_plan, planned_fault);
     host->faults = &host->fault_plan;
   }
-  open_doors(host);
+  rpc_status opened = doors_open(&host->doors, host->clock);
+  if (opened.code != RPC_OK) fail(host, "certificates and tokens", opened.message);
   host->server = rpc_server_create(&(rpc_server_config){.name = host->name,
                                                         .clock = host->clock,
                                                         .random = &host->random,
                                                         .metrics = host->metrics,
                                                         .traces = host->traces,
                                                         .faults = host->faults,
-                                                        .authorize = host->auth ? auth_check_method : NULL,
-                                                        .authorize_arg = host->auth,
+                                                        .authorize = host->doors.auth ? auth_check_method : NULL,
+                                                        .authorize_arg = host->doors.auth,
                                                         .max_in_flight = (uint32_t)max_in_flight,
                                                         .queue_target_ms = (uint32_t)queue_target_ms});
   if (!host->server) fail(host, "server", "out of memory");
@@ -122,7 +111,7 @@ void service_host_serve(service_host *host) {
   snprintf(fallback, sizeof fallback, "tcp://127.0.0.1:%u", (unsigned)host->api->rpc_port);
   const char *urls = settings_text(settings_name(name, host->name, "LISTEN"), fallback);
   rpc_status status;
-  rpc_listener *listener = rpc_listener_create(host->server, urls, host->tls, &status);
+  rpc_listener *listener = rpc_listener_create(host->server, urls, host->doors.tls, &status);
   if (!listener) service_host_check(host, &status);
   log_at(host->log, LOG_INFO, "listening", LOG_TEXT("urls", urls));
   process_wait_for_stop();
@@ -138,9 +127,7 @@ void service_host_serve(service_host *host) {
 void service_host_close(service_host *host) {
   char name[64];
   rpc_server_destroy(host->server);
-  auth_close(host->auth);
-  free(host->token);
-  rpc_tls_destroy(host->tls);
+  doors_close(&host->doors);
   rpc_clock_destroy(host->clock);
   tracing_close(&host->tracing);
   metrics_registry_destroy(host->metrics);

@@ -12,10 +12,9 @@
  * STORE_TOKENS_FILE and STORE_TOKEN, see auth/auth.h; those of process/tracing.h. */
 #pragma once
 
-#include "auth/auth.h"
+#include "process/doors.h"
 #include "process/tracing.h"
 #include "rpc/server.h"
-#include "rpc/tls.h"
 #include "telemetry/audit.h"
 #include "telemetry/log.h"
 
@@ -35,9 +34,7 @@ typedef struct service_host {
   fault_plan fault_plan;
   log_sink *log;    /* to standard error */
   audit_log *audit; /* "<data_dir>/<name>-audit.jsonl" */
-  rpc_tls *tls;     /* NULL: none */
-  char *token;      /* STORE_TOKEN, for what it calls itself; NULL: none */
-  auth *auth;       /* NULL: everybody may call */
+  doors doors;
   rpc_server *server;
 } service_host;
 

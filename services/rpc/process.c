@@ -65,6 +65,12 @@ void process_set_scheduling(void) {
   sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0}); /* where it is not allowed, all is as before */
 }
 
+log_level process_log_level(void) {
+  static const char *const levels[] = {
+      [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn", [LOG_ERROR] = "error", NULL};
+  return (log_level)settings_choice("STORE_LOG_LEVEL", LOG_INFO, levels);
+}
+
 void process_wait_for_stop(void) {
   sigset_t set;
   stop_signals(&set);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "rpc/status.h"
+#include "telemetry/log.h"
 
 /* Writes <dir>/<name>.pid and holds a lock on it for the life of the process. Fails (ALREADY_EXISTS, with the other's
  * pid in the message) where such a process is running. */
@@ -16,6 +17,9 @@ void process_block_signals(void);
  * computes, and wait for its time slice: for machines that do nothing else. "normal" (default) leaves the policy as it
  * is. Before any thread is started. */
 void process_set_scheduling(void);
+
+/* STORE_LOG_LEVEL: debug, info (default), warn or error. */
+log_level process_log_level(void);
 
 /* Waits for SIGTERM or SIGINT. */
 void process_wait_for_stop(void);
