@@ -90,6 +90,7 @@ exchange *exchange_begin(gateway_listener *listener, h2o_req_t *req) {
   rpc_status status;
   int http_status = 0;
   if (headers_read(req, &self->arena, server->config.random, &self->headers, &http_status, &status)) return self;
+  req->http1_is_persistent = 0; /* who knows where the next request begins */
   exchange_fail(self, &status, http_status);
   exchange_send(self);
   return NULL;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "rpc/metadata.h"
 
@@ -64,9 +65,33 @@ static size_t size_of(const h2o_headers_t *headers) {
   return size;
 }
 
-/* HTTP/1.1 asks for it (RFC 9112 §3.2); where it is missing h2o puts its own name for the port in its place. */
-static bool lacks_host(const h2o_req_t *req) {
-  return req->version == 0x101 && req->input.authority.base == req->hostconf->authority.hostport.base;
+/* The value of a line of a request's head; its base is NULL where the line is another field's. */
+static h2o_iovec_t value_of(const char *line, const char *end, const char *name) {
+  size_t length = strlen(name);
+  if ((size_t)(end - line) < length || strncasecmp(line, name, length) != 0) return h2o_iovec_init(NULL, 0);
+  const char *from = line + length;
+  while (from < end && (*from == ' ' || *from == '\t')) from++;
+  while (end > from && strchr(" \t\r", end[-1])) end--;
+  return h2o_iovec_init(from, (size_t)(end - from));
+}
+
+/* What h2o takes over HTTP/1 without a word: no Host or several (RFC 9112 §3.2), and lengths of the body that differ
+ * (§6.3), of which another server might take the other. They are to be seen in the head as it came. */
+static const char *find_wrong_field(const h2o_req_t *req) {
+  if (req->version >= 0x200) return NULL;
+  const h2o_buffer_t *input = req->conn->callbacks->get_socket(req->conn)->input;
+  const char *at = input->bytes, *end = input->bytes + input->size, *line_end;
+  h2o_iovec_t length = h2o_iovec_init(NULL, 0);
+  int hosts = 0;
+  while (at < end && (*at == '\r' || *at == '\n')) at++;
+  for (; at < end && (line_end = memchr(at, '\n', (size_t)(end - at))) != NULL; at = line_end + 1) {
+    if (*at == '\r' || *at == '\n') break;
+    hosts += value_of(at, line_end, "host:").base != NULL;
+    h2o_iovec_t its = value_of(at, line_end, "content-length:");
+    if (its.base && length.base && !h2o_memis(its.base, its.len, length.base, length.len)) return "content-length";
+    if (its.base) length = its;
+  }
+  return hosts > 1 || (hosts == 0 && req->version > 0x100) ? "host" : NULL;
 }
 
 bool headers_read(const h2o_req_t *req, rpc_arena *arena, rpc_random *random, request_headers *headers,
@@ -80,8 +105,9 @@ bool headers_read(const h2o_req_t *req, rpc_arena *arena, rpc_random *random, re
         rpc_status_error(RPC_INVALID_ARGUMENT, "HEADERS_TOO_LARGE", "the headers may have %d bytes", HEADERS_BYTES_MAX);
     return false;
   }
-  if (lacks_host(req)) {
-    *status = rpc_status_invalid("host", "is missing");
+  const char *wrong = find_wrong_field(req);
+  if (wrong) {
+    *status = rpc_status_invalid(wrong, "must be there once");
     return false;
   }
   const h2o_iovec_t *found[HEADER_COUNT] = {NULL};

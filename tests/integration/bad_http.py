@@ -166,16 +166,20 @@ def streams():
     check("a preface that is none (3.4)", client.end(), "closed")
 
 
-def http_1(request_bytes):
+def http_1(request_bytes, whole=False):
+    """The first line of the answer, or all that comes until the connection ends."""
     with socket.create_connection(("127.0.0.1", PORT), timeout=PATIENCE) as client:
         client.sendall(request_bytes)
-        return client.recv(100).partition(b"\r\n")[0]
+        if not whole:
+            return client.recv(100).partition(b"\r\n")[0]
+        return b"".join(iter(lambda: client.recv(65536), b""))
 
 
 def rules_of_http_1():
     rows = {
         "GET /health HTTP/1.1\r\nHost : x\r\n\r\n": b"400",  # RFC 9112, 5.1
         "GET /health HTTP/1.1\r\n\r\n": b"400",  # 3.2
+        "GET /health HTTP/1.1\r\nHost: x\r\nHOST:y\r\n\r\n": b"400",
         "GET /health HTTP/1.0\r\n\r\n": b"200",
         "GET /health\r\n\r\n": b"400",
         "GET /health HTTP/1.1\r\nHost: x\r\nX-Nul: \0\r\n\r\n": b"400",
@@ -192,6 +196,13 @@ def rules_of_http_1():
         head = f"POST /orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{first}\r\n{second}\r\n\r\n"
         chunk = b"%x\r\n%s\r\n0\r\n\r\n" % (len(ORDER), ORDER)
         check(f"{first} and {second}: chunks decide (6.3)", http_1(head.encode() + chunk), b"HTTP/1.1 200 OK")
+    head = b"POST /orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    for second, status in ((len(ORDER), b"200"), (len(ORDER) + 40, b"400")):
+        lengths = b"Content-Length: %d\r\ncontent-length:%d \r\n\r\n" % (len(ORDER), second)
+        smuggled = b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        answers = http_1(head + lengths + ORDER + smuggled, whole=True)
+        check(f"two lengths, of {len(ORDER)} and {second} (6.3)", answers[9:12], status)
+        check("which end the connection where they differ", answers.count(b"HTTP/1.1 "), 2 if status == b"200" else 1)
 
 
 # -- slow clients -----------------------------------------------------------------------------------------------------
