@@ -5,8 +5,8 @@
  * The log's line "listening" has the ports. HTTPS on all ports: STORE_GATEWAY_TLS_CERT_FILE, _KEY_FILE, and for
  * clients' certificates _CLIENT_AUTH (none, optional, required) and _CLIENT_CA_FILE, see tls.h. Tokens and certificates
  * towards the services as theirs: auth/auth.h, rpc/tls.h. STORE_GATEWAY_CORS_ORIGINS, STORE_GATEWAY_ACCESS_LOG,
- * STORE_GATEWAY_MAX_CONNECTIONS, STORE_GATEWAY_MAX_BUFFERED_BYTES and STORE_GATEWAY_REQUEST_TIMEOUT_MS: server.h. And
- * those of process/tracing.h. */
+ * STORE_GATEWAY_MAX_CONNECTIONS, STORE_GATEWAY_MAX_BUFFERED_BYTES, STORE_GATEWAY_REQUEST_TIMEOUT_MS and
+ * STORE_GATEWAY_DRAIN_GRACE_MS: server.h. And those of process/tracing.h. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -174,6 +174,7 @@ int main(void) {
   uint32_t max_in_flight = (uint32_t)settings_integer("STORE_MAX_IN_FLIGHT", 16384, 1, 1000000);
   uint32_t max_connections = (uint32_t)settings_integer("STORE_GATEWAY_MAX_CONNECTIONS", 16384, 1, 1000000);
   uint32_t request_timeout_ms = (uint32_t)settings_integer("STORE_GATEWAY_REQUEST_TIMEOUT_MS", 20000, 100, 3600000);
+  uint32_t drain_grace_ms = (uint32_t)settings_integer("STORE_GATEWAY_DRAIN_GRACE_MS", 1500, 1, DRAIN_MS - 1000);
   size_t max_buffered =
       (size_t)settings_integer("STORE_GATEWAY_MAX_BUFFERED_BYTES", 256 << 20, 1 << 20, (int64_t)1 << 40);
   raise_descriptor_limit();
@@ -199,6 +200,7 @@ int main(void) {
                                                      .max_connections = max_connections,
                                                      .max_buffered = max_buffered,
                                                      .request_timeout_ms = request_timeout_ms,
+                                                     .drain_grace_ms = drain_grace_ms,
                                                      .tls = tls_settings(),
                                                      .max_in_flight = max_in_flight},
                                    &status);

@@ -2,15 +2,10 @@
  * only through the queue of replies and the stage, an atomic that the loop looks at whenever it wakes up. */
 #include "gateway/server.h"
 
-#include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,6 +16,7 @@
 #include "gateway/error_pages.h"
 #include "gateway/gateway.h"
 #include "gateway/pages.h"
+#include "gateway/port.h"
 
 enum {
   SERVICES_MAX = 256,
@@ -29,11 +25,11 @@ enum {
   DEFAULT_CONNECTIONS = 16384,
   DEFAULT_BUFFERED = 256 * 1024 * 1024,
   DEFAULT_REQUEST_TIMEOUT_MS = 20000,
-  BODY_GRACE = 4,              /* h2o reads bodies that many times too long, so that their 413 is read too */
-  SEND_TIMEOUT_MS = 30000,     /* for a client to take what it was sent */
-  RECEIVE_BUFFER = 128 * 1024, /* bytes of a client that the kernel holds, and h2o reads at once */
-  DESCRIPTORS_SPARED = 64,     /* of the process's limit, for all that is not an HTTP connection */
+  BODY_GRACE = 4,          /* h2o reads bodies that many times too long, so that their 413 is read too */
+  DESCRIPTORS_SPARED = 64, /* of the process's limit, for all that is not an HTTP connection */
   STOP_STEP_MS = 10,
+  LAST_HANDSHAKES_MS = 50,       /* connections that have begun as a drain does come to be */
+  DEFAULT_DRAIN_GRACE_MS = 1500, /* the second GOAWAY comes after 1000 */
 };
 
 /* What is smaller is not worth a client's time: a packet is a packet. */
@@ -125,15 +121,35 @@ static void set_up(gateway *server) {
 
 static void begin_drain(gateway *server) {
   for (size_t i = 0; i < server->listener_count; i++) {
-    h2o_socket_read_stop(server->listeners[i].socket);
-    h2o_socket_close(server->listeners[i].socket);
-    server->listeners[i].socket = NULL;
+    port_begin_no_more(h2o_socket_get_fd(server->listeners[i].socket));
   }
   connections_begin_drain(&server->connections);
 }
 
+static void close_ports(gateway *server) {
+  for (size_t i = 0; i < server->listener_count; i++) {
+    h2o_socket_t *socket = server->listeners[i].socket;
+    if (!socket) continue;
+    on_accept(socket, NULL); /* who has come since the last look */
+    h2o_socket_read_stop(socket);
+    h2o_socket_close(socket);
+    server->listeners[i].socket = NULL;
+  }
+}
+
+/* Goes on with a drain that has begun so long ago. Every client is given the time to see that its connection is not to
+ * be used again, those that are idle, too: a connection that is closed as a request is under way to it loses that. */
+static void go_on_with_drain(gateway *server, int64_t elapsed_us) {
+  if (elapsed_us > LAST_HANDSHAKES_MS * 1000) close_ports(server);
+  bool is_port_open = server->listener_count > 0 && server->listeners[0].socket;
+  bool is_time_up = elapsed_us > (int64_t)server->config.drain_grace_ms * 1000;
+  bool is_anybody_there = is_port_open || (server->connections.count > 0 && !is_time_up);
+  if (!is_anybody_there && atomic_load(&server->alive) == 0) atomic_store(&server->is_stopped, true);
+}
+
 static void tear_down(gateway *server) {
   h2o_evloop_t *loop = server->context.loop;
+  close_ports(server);
   server->is_loop_done = connections_end_all(&server->connections);
   if (!server->is_loop_done) return; /* a client that takes its time: the process ends before it */
   h2o_evloop_run(loop, 0);           /* frees the sockets that were closed last */
@@ -145,22 +161,25 @@ static void tear_down(gateway *server) {
 }
 
 /* Draining, requests on connections from before are still answered, and the last of each: what is sent to a gateway
- * that nobody has told of its end is not lost. Once none is under way, or the time is up, there are no more calls. */
+ * that nobody has told of its end is not lost. Then there are no more calls. */
 static void *run(void *arg) {
   gateway *server = arg;
   set_up(server);
   sem_post(&server->is_ready);
-  bool is_draining = false;
+  int64_t draining_since_us = 0;
   int stage;
   while ((stage = atomic_load(&server->stage)) != STAGE_ENDING || atomic_load(&server->pending) > 0) {
-    if (stage != STAGE_RUNNING && !is_draining) begin_drain(server);
-    is_draining = stage != STAGE_RUNNING;
-    if (stage > STAGE_DRAINING || (is_draining && atomic_load(&server->alive) == 0)) {
-      atomic_store(&server->is_stopped, true);
+    bool is_draining = stage != STAGE_RUNNING;
+    int64_t now_us = rpc_clock_now_us(server->config.clock);
+    if (is_draining && draining_since_us == 0) {
+      draining_since_us = now_us;
+      begin_drain(server);
     }
+    if (is_draining) go_on_with_drain(server, now_us - draining_since_us);
+    if (stage > STAGE_DRAINING) atomic_store(&server->is_stopped, true);
     h2o_evloop_run(server->context.loop, is_draining ? STOP_STEP_MS : INT32_MAX);
   }
-  if (!is_draining) begin_drain(server);
+  if (draining_since_us == 0) connections_begin_drain(&server->connections);
   tear_down(server);
   return NULL;
 }
@@ -171,50 +190,6 @@ static void set_stage(gateway *server, int stage) {
 }
 
 /* -- making and ending ------------------------------------------------------------------------------------------- */
-
-static int open_port(const struct addrinfo *address) {
-  int fd = socket(address->ai_family, address->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, address->ai_protocol);
-  if (fd < 0) return -1;
-  int on = 1, send_timeout = SEND_TIMEOUT_MS, buffer = RECEIVE_BUFFER; /* all are inherited by accepted sockets */
-  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
-  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &send_timeout, sizeof send_timeout);
-  if (bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0) return fd;
-  int error = errno;
-  close(fd);
-  errno = error;
-  return -1;
-}
-
-static uint16_t bound_port(int fd) {
-  union {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-  } address = {.v6 = {.sin6_family = AF_UNSPEC}};
-  socklen_t size = sizeof address;
-  if (getsockname(fd, &address.any, &size) != 0) return 0;
-  return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
-}
-
-static rpc_status listen_on(gateway_listener *listener, const char *host, uint16_t port) {
-  char service[8];
-  snprintf(service, sizeof service, "%u", port);
-  struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV}, *addresses = NULL;
-  int error = getaddrinfo(host, service, &hints, &addresses);
-  if (error != 0) return rpc_status_error(RPC_UNAVAILABLE, "LISTEN", "host '%s': %s", host, gai_strerror(error));
-  listener->fd = -1;
-  for (struct addrinfo *at = addresses; at && listener->fd < 0; at = at->ai_next) listener->fd = open_port(at);
-  int cause = errno;
-  freeaddrinfo(addresses);
-  char text[64];
-  if (listener->fd < 0) {
-    return rpc_status_error(RPC_UNAVAILABLE, "LISTEN", "cannot listen on %s:%u: %s", host, port,
-                            strerror_r(cause, text, sizeof text));
-  }
-  listener->port = bound_port(listener->fd);
-  return rpc_status_ok();
-}
 
 /* Who answers a service; NULL where nobody that this gateway knows does. */
 static const gateway_backend *backend_of(const gateway *server, const api_service *service) {
@@ -264,8 +239,10 @@ static rpc_status add_listener(gateway *server, const gateway_backend *backend, 
   gateway_listener *listener = &server->listeners[server->listener_count++];
   listener->server = server;
   listener->backend = backend;
-  rpc_status status = listen_on(listener, server->config.host, port);
-  if (status.code != RPC_OK) return status;
+  listener->port = port;
+  rpc_status status;
+  listener->fd = port_open(server->config.host, &listener->port, &status);
+  if (listener->fd < 0) return status;
   add_host(server, listener);
   return add_routes(server, listener);
 }
@@ -303,6 +280,7 @@ static void configure(gateway *server) {
   if (!config->max_in_flight) config->max_in_flight = DEFAULT_IN_FLIGHT;
   if (!config->max_connections) config->max_connections = DEFAULT_CONNECTIONS;
   if (!config->max_buffered) config->max_buffered = DEFAULT_BUFFERED;
+  if (!config->drain_grace_ms) config->drain_grace_ms = DEFAULT_DRAIN_GRACE_MS;
   if (!config->request_timeout_ms) config->request_timeout_ms = DEFAULT_REQUEST_TIMEOUT_MS;
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur > 2 * DESCRIPTORS_SPARED &&

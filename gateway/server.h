@@ -56,6 +56,7 @@ typedef struct gateway_config {
   gateway_tls_config tls;      /* its cert_file NULL: no TLS */
   uint32_t request_timeout_ms; /* for a request to arrive, for its answer to be taken (and again for each MiB of it),
                                   and for an idle connection; 0: 20000 */
+  uint32_t drain_grace_ms;     /* how long a stopping gateway waits for requests on idle connections; 0: 1500 */
   size_t max_buffered;         /* bytes of all requests that arrive and answers that wait for their clients, past which
                                   the connections that hold the most are ended; 0: 256 MiB */
 } gateway_config;
@@ -69,8 +70,8 @@ gateway *gateway_create(const gateway_config *config, rpc_status *status);
 uint16_t gateway_port(const gateway *server, size_t backend);
 
 /* Stops listening, answers what is in flight and what still comes on connections from before, each the last there
- * (Connection: close, GOAWAY), until nothing is under way, timeout_ms at most; false where something still is. From
- * here on no call is begun. */
+ * (Connection: close, GOAWAY), until nothing is under way, timeout_ms at most; false where something still is. Idle
+ * connections are waited for as long as drain_grace_ms. From here on no call is begun. */
 bool gateway_stop(gateway *server, uint32_t timeout_ms);
 
 /* Ends the loop and frees all. Stop first, then destroy the clients (which ends the calls that are still under way),
