@@ -200,3 +200,15 @@ bool rpc_clock_advance(rpc_clock *clock) {
   timer->fn(timer->arg);
   return true;
 }
+
+int64_t rpc_clock_next_us(rpc_clock *clock) {
+  pthread_mutex_lock(&clock->lock);
+  int64_t due_us = clock->count ? clock->heap[0]->due_us : INT64_MAX;
+  pthread_mutex_unlock(&clock->lock);
+  return due_us;
+}
+
+void rpc_clock_move(rpc_clock *clock, int64_t now_us) {
+  assert(clock->is_virtual);
+  if (now_us > clock->virtual_now_us) clock->virtual_now_us = now_us;
+}

@@ -46,3 +46,9 @@ bool rpc_clock_cancel(rpc_clock *clock, rpc_timer *timer);
 
 /* Virtual clocks only: goes on to the next timer and fires it; false where none is set. */
 bool rpc_clock_advance(rpc_clock *clock);
+
+/* Virtual clocks only: when the next timer is due; INT64_MAX where none is set. */
+int64_t rpc_clock_next_us(rpc_clock *clock);
+
+/* Virtual clocks only: goes on to a time that is not after the next timer's; no way back. */
+void rpc_clock_move(rpc_clock *clock, int64_t now_us);

@@ -18,6 +18,9 @@ typedef enum fault_point {
 typedef struct fault_plan {
   fault_point point;
   atomic_int left; /* the process ends when the point is reached for the time that makes this 0 */
+  /* Called instead, where a process is simulated: it ends without its code noticing. NULL: kill -9. */
+  void (*reached)(void *arg);
+  void *arg;
 } fault_plan;
 
 /* From "before_commit:3": the third time. Ends the process with exit code 2 and a line on standard error where the text

@@ -73,6 +73,9 @@ static storage_tx *sqlite_open(const connection_config *config) {
                  "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;"
                  "PRAGMA journal_size_limit = 67108864;",
                  NULL);
+  /* A process that was killed may have written what it did not come to sync. It is seen from here on, so it must not be
+   * lost any more: a checkpoint syncs the log first. */
+  if (!config->read_only) sqlite_execute(&self->tx, "PRAGMA wal_checkpoint(PASSIVE);", NULL);
   if (config->read_only) sqlite_execute(&self->tx, "PRAGMA query_only = 1;", NULL);
   return &self->tx;
 }

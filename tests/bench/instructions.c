@@ -35,8 +35,7 @@ typedef struct bench {
 } bench;
 
 static void open_world(bench *self) {
-  simulation_settings settings = simulation_settings_of(SIMULATION_NONE);
-  self->world = world_create(SEED, &settings, NULL, NULL);
+  self->world = world_create(&(world_config){.seed = SEED, .simulation = simulation_settings_of(SIMULATION_NONE)});
 }
 
 static void close_world(bench *self) {

@@ -49,7 +49,7 @@ static bool send_request(store_world *world, fuzz_input *input, pending *request
   if (bytes.left) memcpy(nng_msg_body(message), bytes.at, bytes.left);
   request->of->sent++;
   request->of->all = false;
-  rpc_server_handle(world_server(world, services[first % 3]), message, take_answer, request);
+  rpc_server_handle(host_server(world_host(world, services[first % 3])), message, take_answer, request);
   return first & 0x80;
 }
 
@@ -65,8 +65,8 @@ static void send_requests(store_world *world, fuzz_input input, answers *replies
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static store_world *world; /* kept while it is as new: making one takes most of the time */
-  const simulation_settings demo = simulation_settings_of(SIMULATION_DEMO);
-  if (!world) world = world_create(SEED, &demo, NULL, NULL);
+  if (!world)
+    world = world_create(&(world_config){.seed = SEED, .simulation = simulation_settings_of(SIMULATION_DEMO)});
   rpc_random_init(world_random(world), SEED);
   answers replies = {.all = true, .is_refused = true};
   send_requests(world, (fuzz_input){data, size}, &replies);

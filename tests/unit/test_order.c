@@ -10,39 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runner/verify.h"
-#include "simulation/world.h"
-
-/* --- a door into the world, for the runner's verify --- */
-
-typedef struct world_door {
-  runner_door base;
-  store_world *world;
-  bool done;
-  runner_door_done_fn take;
-  void *arg;
-} world_door;
-
-static void door_thunk(rpc_any_fn done, void *arg, const rpc_status *status, const ProtobufCMessage *response) {
-  (void)done;
-  world_door *door = arg;
-  door->done = true;
-  door->take(door->arg, status, response);
-}
-
-static void door_call(runner_door *base, const api_method *method, const ProtobufCMessage *request,
-                      const runner_door_options *options, runner_door_done_fn done, void *arg) {
-  (void)options;
-  world_door *door = (world_door *)base;
-  door->done = false;
-  door->take = done;
-  door->arg = arg;
-  rpc_client *client = strstr(method->name, "Order")         ? world_order(door->world)
-                       : strstr(method->name, "PaymentServ") ? world_payment(door->world)
-                                                             : world_inventory(door->world);
-  rpc_client_call(client, method, request, NULL, (rpc_completion){door_thunk, NULL, door});
-  assert_true(world_run_until(door->world, &door->done));
-}
+#include "simulation/snapshot.h"
 
 static void print_violation(void *arg, const char *line) {
   print_error("seed %llu: %s\n", *(unsigned long long *)arg, line);
@@ -50,9 +18,8 @@ static void print_violation(void *arg, const char *line) {
 
 /* All orders final, everything adds up. Returns how many orders there are. */
 static size_t assert_store_adds_up(store_world *world, unsigned long long seed) {
-  world_door door = {.base = {door_call, NULL}, .world = world};
   runner_snapshot snapshot;
-  rpc_status status = runner_verify_read(&door.base, 0, &snapshot);
+  rpc_status status = world_snapshot(world, &snapshot);
   if (status.code != RPC_OK) fail_msg("%s", status.message);
   size_t violations = runner_verify_check(&snapshot, print_violation, &seed);
   size_t orders = snapshot.orders.count;
@@ -158,7 +125,7 @@ static void the_demo_shows_the_rates_it_promises(void **state) {
   (void)state;
   enum { ORDERS = 20000 };
   simulation_settings demo = simulation_settings_of(SIMULATION_DEMO);
-  store_world *world = world_create(20241, &demo, NULL, NULL);
+  store_world *world = world_create(&(world_config){.seed = 20241, .simulation = demo});
   restock_all(world, ORDERS);
   order_load load = {.world = world};
   run_load(&load, ORDERS, 1000);
@@ -191,16 +158,16 @@ static void lost_and_doubled_messages_leave_nothing_half_done(void **state) {
   (void)state;
   enum { SEEDS = 25, ORDERS = 60 };
   simulation_settings demo = simulation_settings_of(SIMULATION_DEMO);
-  world_faults faults = {.drop_request = .15, .drop_reply = .15, .duplicate = .15};
+  network_faults faults = {.drop_request = .15, .drop_reply = .15, .duplicate = .15};
   int64_t fault_count = 0, confirmed = 0;
   for (unsigned long long seed = 1; seed <= SEEDS; seed++) {
-    store_world *world = world_create(seed, &demo, &faults, NULL);
+    store_world *world = world_create(&(world_config){.seed = seed, .simulation = demo, .faults = faults});
     order_load load = {.world = world, .keyed = true};
     run_load(&load, ORDERS, 20);
     world_run_for(world, 60000);
     assert_int_equal(assert_store_adds_up(world, seed), ORDERS);
     assert_int_equal(load.confirmed + load.failed, ORDERS);
-    fault_count += world_fault_count(world);
+    fault_count += network_fault_count(world_network(world));
     confirmed += load.confirmed;
     world_destroy(world);
   }
@@ -212,11 +179,11 @@ static void lost_and_doubled_messages_leave_nothing_half_done(void **state) {
 static void a_seed_repeats_its_run_exactly(void **state) {
   (void)state;
   simulation_settings demo = simulation_settings_of(SIMULATION_DEMO);
-  world_faults faults = {.drop_request = .1, .drop_reply = .1, .duplicate = .1};
+  network_faults faults = {.drop_request = .1, .drop_reply = .1, .duplicate = .1};
   double elapsed[2];
   int64_t end_us[2];
   for (int i = 0; i < 2; i++) {
-    store_world *world = world_create(77, &demo, &faults, NULL);
+    store_world *world = world_create(&(world_config){.seed = 77, .simulation = demo, .faults = faults});
     order_load load = {.world = world};
     run_load(&load, 100, 10);
     elapsed[i] = load.confirmed_ms;
@@ -235,7 +202,7 @@ static void an_order_past_its_deadline_is_undone(void **state) {
   simulation_settings slow = simulation_settings_of(SIMULATION_DEMO);
   slow.timeout_rate = slow.error_rate = slow.steps[SIMULATION_CHARGE].failure_rate =
       slow.steps[SIMULATION_RESERVE].failure_rate = 0;
-  store_world *world = world_create(5, &slow, NULL, NULL);
+  store_world *world = world_create(&(world_config){.seed = 5, .simulation = slow});
   order_load load = {.world = world, .timeout_ms = 700}; /* over while charging */
   run_load(&load, 10, 10);
   assert_int_equal(load.confirmed, 0);
@@ -282,7 +249,7 @@ static store_world *quiet_world(uint64_t seed) {
   simulation_settings slow = simulation_settings_of(SIMULATION_DEMO);
   slow.timeout_rate = slow.error_rate = slow.steps[SIMULATION_CHARGE].failure_rate =
       slow.steps[SIMULATION_RESERVE].failure_rate = 0;
-  return world_create(seed, &slow, NULL, NULL);
+  return world_create(&(world_config){.seed = seed, .simulation = slow});
 }
 
 static void the_same_key_gets_the_same_order_under_way_and_after(void **state) {

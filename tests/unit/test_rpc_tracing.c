@@ -13,8 +13,8 @@ typedef struct tracing_world {
   trace_recorder *caller, *callee;
   rpc_server *rpc;
   network *net;
+  network_node *node;
   rpc_client *client;
-  world_faults faults;
   int failures; /* calls to fail as UNAVAILABLE before one goes through */
 } tracing_world;
 
@@ -45,9 +45,11 @@ static int setup(void **state) {
                                                       .metrics = world->server.metrics,
                                                       .traces = world->callee});
   store_v1_inventory_service_register(world->rpc, &handlers, world);
-  world->net = network_create(world->server.clock, &world->server.random, &world->faults);
+  world->net = network_create(world->server.clock, &world->server.random, &(network_faults){0}, NULL);
+  world->node = network_node_create(world->net, "inventory");
+  network_node_up(world->node, world->rpc);
   world->client = rpc_client_create(&(rpc_client_config){.target = "inventory",
-                                                         .transport = network_connect(world->net, world->rpc, false),
+                                                         .transport = network_connect(NULL, world->node, false),
                                                          .clock = world->server.clock,
                                                          .random = &world->server.random,
                                                          .metrics = world->server.metrics,
@@ -59,6 +61,7 @@ static int setup(void **state) {
 static int teardown(void **state) {
   tracing_world *world = *state;
   rpc_client_destroy(world->client);
+  network_node_destroy(world->node);
   network_destroy(world->net);
   rpc_server_destroy(world->rpc);
   trace_recorder_destroy(world->caller);
