@@ -65,10 +65,25 @@ static void try_value(const h2o_iovec_t *value) {
   free(text);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  header_lines lines = {.count = 0};
-  take_lines(&lines, (fuzz_input){data, size});
-  h2o_req_t req = {.headers = {.entries = lines.entries, .size = lines.count}};
+/* A connection whose request's head came as these bytes: over HTTP/1 it is looked at as well. */
+typedef struct fuzz_connection {
+  h2o_conn_t base; /* first: h2o gives this back */
+  h2o_socket_t socket;
+  h2o_buffer_t input;
+} fuzz_connection;
+
+static h2o_socket_t *socket_of(h2o_conn_t *connection) {
+  return &((fuzz_connection *)connection)->socket;
+}
+
+static void try_request(fuzz_input input, const header_lines *lines, int version) {
+  static const h2o_conn_callbacks_t callbacks = {.get_socket = socket_of};
+  fuzz_connection connection = {.base = {.callbacks = &callbacks},
+                                .input = {.bytes = (char *)(uintptr_t)input.at, .size = input.left}};
+  connection.socket.input = &connection.input;
+  h2o_req_t req = {.conn = &connection.base,
+                   .version = version,
+                   .headers = {.entries = (h2o_header_t *)(uintptr_t)lines->entries, .size = lines->count}};
   rpc_arena arena;
   rpc_random random;
   request_headers headers;
@@ -87,8 +102,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     check_parent(&headers.parent);
     FUZZ_CHECK(headers.timeout_ms <= HEADERS_TIMEOUT_MAX_MS);
   }
-  for (size_t i = 0; i < lines.count; i++) try_value(&lines.entries[i].value);
   rpc_arena_free(&arena);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  header_lines lines = {.count = 0};
+  fuzz_input input = {data, size};
+  take_lines(&lines, input);
+  try_request(input, &lines, 0x101);
+  try_request(input, &lines, 0x200);
+  for (size_t i = 0; i < lines.count; i++) try_value(&lines.entries[i].value);
   free_lines(&lines);
   return 0;
 }
