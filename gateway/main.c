@@ -16,6 +16,7 @@
 #include "gateway/server.h"
 #include "process/doors.h"
 #include "process/tracing.h"
+#include "rpc/nng_threads.h"
 #include "rpc/process.h"
 #include "rpc/settings.h"
 
@@ -29,6 +30,7 @@ static const char NAME[] = "store-gateway";
 
 typedef struct process {
   const char *data_dir;
+  nng_threads *nng;
   rpc_clock *clock;
   rpc_random random;
   metrics_registry *metrics;
@@ -161,6 +163,7 @@ static gateway_tls_config tls_settings(void) {
 static void close_process(process *self) {
   doors_close(&self->doors);
   rpc_clock_destroy(self->clock);
+  nng_threads_release(self->nng);
   tracing_close(&self->tracing);
   metrics_registry_destroy(self->metrics);
   log_close(self->log);
@@ -180,6 +183,7 @@ int main(void) {
   raise_descriptor_limit();
   process_block_signals();
   process_set_scheduling();
+  self.nng = nng_threads_limit();
   open_process(&self);
 
   rpc_status status;

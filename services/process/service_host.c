@@ -73,6 +73,7 @@ void service_host_open(service_host *host, const api_service *api) {
   host->name = api->name;
   process_block_signals();
   process_set_scheduling();
+  host->nng = nng_threads_limit();
   host->data_dir = settings_data_dir();
   choose_database(host);
   host->retention_hours = settings_integer("STORE_RETENTION_HOURS", 24, 1, 1000000);
@@ -129,6 +130,7 @@ void service_host_close(service_host *host) {
   rpc_server_destroy(host->server);
   doors_close(&host->doors);
   rpc_clock_destroy(host->clock);
+  nng_threads_release(host->nng);
   tracing_close(&host->tracing);
   metrics_registry_destroy(host->metrics);
   audit_close(host->audit);

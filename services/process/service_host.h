@@ -7,13 +7,14 @@
  * default 24: how long idempotency keys are kept), STORE_SEED (0: from the operating system), STORE_LOG_LEVEL (debug,
  * info, warn, error), and, with the service's name, STORE_<NAME>_LISTEN (default tcp://127.0.0.1:<port in the .proto>)
  * and STORE_MAX_IN_FLIGHT (1 to 1000000; default 16384), STORE_QUEUE_TARGET_MS (0 to 3600000; default 25), see
- * rpc/admission.h; STORE_AUDIT_MAX_BYTES (4096 and more; default 256 MiB) and STORE_AUDIT_FILES_KEPT (1 to 1000;
- * default 8), see telemetry/audit.h; STORE_TLS_CA_FILE, STORE_TLS_CERT_FILE and STORE_TLS_KEY_FILE, see rpc/tls.h;
- * STORE_TOKENS_FILE and STORE_TOKEN, see auth/auth.h; those of process/tracing.h. */
+ * rpc/admission.h; STORE_RPC_THREADS, see rpc/nng_threads.h; STORE_AUDIT_MAX_BYTES (4096 and more; default 256 MiB) and
+ * STORE_AUDIT_FILES_KEPT (1 to 1000; default 8), see telemetry/audit.h; STORE_TLS_CA_FILE, STORE_TLS_CERT_FILE and
+ * STORE_TLS_KEY_FILE, see rpc/tls.h; STORE_TOKENS_FILE and STORE_TOKEN, see auth/auth.h; those of process/tracing.h. */
 #pragma once
 
 #include "process/doors.h"
 #include "process/tracing.h"
+#include "rpc/nng_threads.h"
 #include "rpc/server.h"
 #include "telemetry/audit.h"
 #include "telemetry/log.h"
@@ -25,6 +26,7 @@ typedef struct service_host {
   const char *data_dir; /* exists */
   char database[4096];  /* STORE_DATABASE_URL, or "<data_dir>/<name>.db" */
   int64_t retention_hours;
+  nng_threads *nng;
   rpc_clock *clock;
   rpc_random random;
   metrics_registry *metrics;

@@ -13,8 +13,8 @@ void process_block_signals(void);
 
 /* STORE_SCHEDULING: "batch" asks the kernel for SCHED_BATCH (sched(7)): a thread that wakes up does not interrupt the
  * one that runs. NNG hands each message through several threads, which on few cores interrupt each other at every
- * step: without that there is half as much throughput again. But neither do they interrupt another process that
- * computes, and wait for its time slice: for machines that do nothing else. "normal" (default) leaves the policy as it
+ * step. But neither do they interrupt another process that computes, and wait for its time slice: for machines that do
+ * nothing else. "normal" (default) leaves the policy as it
  * is. Before any thread is started. */
 void process_set_scheduling(void);
 

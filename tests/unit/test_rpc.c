@@ -14,6 +14,7 @@
 
 #include "rpc/envelope.h"
 #include "rpc/listener.h"
+#include "rpc/nng_threads.h"
 #include "rpc/v1/health.rpc.h"
 #include "rpc/v1/metrics.rpc.h"
 #include "rpc/v1/reflection.rpc.h"
@@ -693,5 +694,9 @@ int main(void) {
       cmocka_unit_test(truncated_envelopes_never_crash),
       cmocka_unit_test(every_server_answers_health_metrics_and_reflection),
   };
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  setenv("STORE_RPC_THREADS", "1", 1);
+  nng_threads *limit = nng_threads_limit();
+  int failed = cmocka_run_group_tests_name("with one thread for callbacks", tests, NULL, NULL);
+  nng_threads_release(limit);
+  return failed + cmocka_run_group_tests_name("with all that NNG has", tests, NULL, NULL);
 }
