@@ -76,6 +76,7 @@ static void call(exchange *self, const api_method *method, const ProtobufCMessag
     rpc_random_id(self->listener->server->config.random, key);
     options.idempotency_key = key;
   }
+  options.is_admitted = true; /* it was asked before */
   rpc_completion completion = {.thunk = on_response, .arg = self};
   rpc_client_call(self->endpoint->backend->client, method, message, &options,
                   completion); /* the exchange may be gone now */
@@ -96,6 +97,7 @@ void api_handle(exchange *self) {
     auth *callers = server->config.auth;
     if (callers) status = auth_check_method(callers, match.route->method, self->headers.authorization);
     if (status.code == RPC_OK) status = check_request(self, &http_status);
+    if (status.code == RPC_OK) rpc_client_admits(self->endpoint->backend->client, match.route->method, &status);
   }
   if (status.code == RPC_OK) {
     h2o_iovec_t query = exchange_query(self), body = self->req->entity;

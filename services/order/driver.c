@@ -39,6 +39,7 @@ typedef struct order_saga {
   order_record existing; /* insert: the order that has the key already */
   bool is_duplicate;
   bool is_doubtful; /* insert: nobody knows whether an earlier try was made */
+  bool is_expired;  /* insert: its caller's time ran out while it was queued, and nothing was done */
   saga_state from;  /* update: the state that is stored */
   bool is_written;  /* order.state is what is stored */
   uint32_t tries;   /* of the step or write at hand */
@@ -313,7 +314,8 @@ static void act(order_saga *saga) {
       .deadline_us = caller_waits ? saga->deadline_us : now_us + (int64_t)driver->config.step_timeout_ms * 1000,
       .idempotency_key = key,
       .correlation_id = saga->order.correlation_id,
-      .parent = &saga->order.trace};
+      .parent = &saga->order.trace,
+      .is_admitted = true}; /* what has been accepted is brought to its end */
   order_clients clients = {driver->config.inventory, driver->config.payment};
   saga->step = (order_step){&saga->order, step_ended, saga};
   if (!order_step_take(&clients, &options, &saga->step)) try_again(saga);
@@ -324,6 +326,8 @@ static void act(order_saga *saga) {
 static rpc_status run_insert(storage_job *job, storage_tx *tx) {
   order_saga *saga = (order_saga *)job;
   order_record *order = &saga->order;
+  saga->is_expired = !saga->is_doubtful && rpc_clock_now_us(saga->driver->config.clock) >= saga->deadline_us;
+  if (saga->is_expired) return rpc_status_ok();
   order_lease lease = order_upkeep_lease(saga->driver->owner, order->created_ms);
   if (order_store_insert(tx, order, &lease)) {
     audit_change(tx, order, "", order->created_ms);
@@ -360,6 +364,10 @@ static void insert_done(storage_job *job, const rpc_status *status) {
     try_again(saga);
   } else if (!is_stored) {
     abandon(saga, status);
+  } else if (saga->is_expired) {
+    rpc_status expired = rpc_status_error(RPC_DEADLINE_EXCEEDED, "EXPIRED_IN_QUEUE",
+                                          "the caller's time ran out before the order's turn");
+    abandon(saga, &expired);
   } else if (saga->is_duplicate) {
     order_record existing = saga->existing, asked = saga->order;
     order_driver *driver = saga->driver;

@@ -94,6 +94,15 @@ static void place_order(void *arg, bool refused, double roll) {
   order_driver_place(self->service->driver, self->call, order);
 }
 
+/* An order whose steps would be refused is refused before it is one: accepted, it would be tried again and again. */
+static rpc_status ask_steps(const order_service *service) {
+  rpc_status status = rpc_status_ok();
+  if (rpc_client_admits(service->config.inventory, NULL, &status)) {
+    rpc_client_admits(service->config.payment, NULL, &status);
+  }
+  return status;
+}
+
 static void create_order(void *self, rpc_call *call, const Store__V1__CreateOrderRequest *request) {
   order_service *service = self;
   placing *new = rpc_arena_alloc(rpc_call_arena(call), sizeof *new);
@@ -105,6 +114,7 @@ static void create_order(void *self, rpc_call *call, const Store__V1__CreateOrde
     new->order.step_count = 1;
     status = take_key(call, request, &new->order);
   }
+  if (status.code == RPC_OK) status = ask_steps(service);
   if (status.code != RPC_OK) {
     rpc_call_fail(call, &status);
     return;

@@ -5,20 +5,21 @@
  *
  * A burst may fill the queue up to RPC_ADMISSION_BURST times the target. A wait that goes past that, or stays above the
  * target for as long, is overload: from then on calls are admitted only while the wait is below the target, so that the
- * queue stays short, and never empty; until it has fallen below half of it. Used by server.c, for each call, before
- * anything is unpacked. */
+ * queue stays short, and never empty; until it has stayed below half of it for a second. Used by server.c, for each
+ * call, before anything is unpacked. */
 #pragma once
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { RPC_ADMISSION_BURST = 10 };
+enum { RPC_ADMISSION_BURST = 10, RPC_ADMISSION_CALM_US = 1000000 };
 
 /* Fields are private. */
 typedef struct rpc_admission {
   int64_t target_us;
   _Atomic int64_t above_since_us; /* that the wait has been above the target; 0: it is not */
+  _Atomic int64_t calm_since_us;  /* overloaded: that it has been below half of it; 0: it is not */
   atomic_bool is_overloaded;
 } rpc_admission;
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "rpc/envelope.h"
+#include "rpc/throttle.h"
 
 enum {
   DEFAULT_TIMEOUT_MS = 30000,
@@ -42,6 +43,7 @@ struct rpc_client {
   metrics_family *requests, *durations;
   metrics_series *retries, *retries_refused;
   atomic_int budget;
+  rpc_throttle throttle;
   atomic_bool closing;
   method_series *_Atomic methods; /* a list, of each method called once */
   atomic_size_t holders;          /* calls in flight, and the client's owner; the last one says so: */
@@ -108,6 +110,14 @@ rpc_client *rpc_client_create(const rpc_client_config *config) {
     client->retries_refused = metrics_series_get(retries, (const char *const[]){config->target, "refused"});
   }
   return client;
+}
+
+bool rpc_client_admits(rpc_client *client, const api_method *method, rpc_status *status) {
+  if (method && method->no_side_effects) return true; /* servers do not refuse reads */
+  if (rpc_throttle_passes(&client->throttle, rpc_clock_now_us(client->config.clock))) return true;
+  *status = rpc_status_error(RPC_RESOURCE_EXHAUSTED, RPC_REASON_THROTTLED, "%s is overloaded and was not asked",
+                             client->config.target);
+  return false;
 }
 
 static void count_in(rpc_client *client) {
@@ -275,6 +285,10 @@ static rpc_status read_outcome(client_call *call, ProtobufCMessage **message) {
   return status;
 }
 
+static bool was_refused(const rpc_status *status) {
+  return status->code == RPC_RESOURCE_EXHAUSTED && strcmp(status->reason, RPC_REASON_OVERLOADED) == 0;
+}
+
 static bool was_drained(const rpc_status *status) {
   return status->code == RPC_UNAVAILABLE && strcmp(status->reason, RPC_REASON_DRAINING) == 0;
 }
@@ -306,6 +320,7 @@ static void conclude(client_call *call) {
   rpc_status status = read_outcome(call, &message);
   if (call->response) nng_msg_free(call->response);
   call->response = NULL;
+  if (was_refused(&status)) rpc_throttle_refused(&client->throttle, now_us(call));
   bool drained = was_drained(&status);
   if (drained) {
     call->drained++;
@@ -472,7 +487,8 @@ void rpc_client_call(rpc_client *client, const api_method *method, const Protobu
   call->span = trace_span_start(client->config.traces, method->name + 1, TRACE_CLIENT, options->parent);
   count_in(client);
   fill_metadata(call, options);
-  if (fill_payload(call, request)) {
+  bool is_admitted = options->is_admitted || rpc_client_admits(client, method, &call->attempt_status);
+  if (is_admitted && fill_payload(call, request)) {
     start_attempt(call);
   } else {
     rpc_clock_set(client->config.clock, &call->timer, 0, on_attempt_over, call);

@@ -5,10 +5,14 @@
  * An attempt that ends UNAVAILABLE or runs into its own timeout is tried again, with exponential backoff and full
  * jitter, where the method is idempotent or the call carries an idempotency key, while attempts, deadline and the
  * retry budget (a token bucket, gRFC A6) allow. An attempt that met a server which is stopping has begun nothing: it is
- * made again whatever the method, and counts for neither. */
+ * made again whatever the method, and counts for neither.
+ *
+ * While the server refuses writes because of its load, most writes end RESOURCE_EXHAUSTED, reason THROTTLED, without
+ * being sent (throttle.h). */
 #pragma once
 
 #include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "api.h"
@@ -48,6 +52,11 @@ void rpc_client_destroy(rpc_client *client);
 /* True while at least one server is connected: a call would not fail for want of one. */
 bool rpc_client_connected(const rpc_client *client);
 
+/* Whether a call of this method (NULL: any that writes) would be let through to the server now: for who would rather
+ * know before it does work for one. It counts as that call, which is then to be made with is_admitted. False with the
+ * reason in *status, which is left alone otherwise. From any thread. */
+bool rpc_client_admits(rpc_client *client, const api_method *method, rpc_status *status);
+
 /* What goes with one call. Zeroed: the client's defaults. Copied: need not outlive the call to the function. */
 typedef struct rpc_call_options {
   int64_t deadline_us;          /* on the client's clock; 0: now + timeout_ms. Pass the caller's on. */
@@ -56,6 +65,7 @@ typedef struct rpc_call_options {
   const trace_context *parent;  /* span that this call is a child of; NULL: a new trace */
   const rpc_metadata *metadata; /* more of it */
   size_t metadata_count;
+  bool is_admitted; /* it is to be sent in any case: rpc_client_admits said so, or it ends what has been begun */
 } rpc_call_options;
 
 typedef void (*rpc_any_fn)(void);

@@ -70,8 +70,6 @@ void rpc_server_watch_queue(rpc_server *server, rpc_wait_fn wait, void *arg);
  * wait. After its service was added. */
 void rpc_server_always_admit(rpc_server *server, const char *full_name);
 
-#define RPC_REASON_OVERLOADED "OVERLOADED" /* RESOURCE_EXHAUSTED: nothing was begun; try again later, if at all */
-
 /* Takes the response, on any thread, exactly once for each request handled; owns it. */
 typedef void (*rpc_respond_fn)(void *arg, nng_msg *response);
 

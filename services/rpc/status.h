@@ -27,6 +27,10 @@ typedef enum rpc_code {
 
 enum { RPC_CODE_COUNT = 17, RPC_STATUS_FACTS = 2 };
 
+/* Reasons of RESOURCE_EXHAUSTED: the server is overloaded, nothing was begun; so it is, and was not even asked. */
+#define RPC_REASON_OVERLOADED "OVERLOADED"
+#define RPC_REASON_THROTTLED "THROTTLED"
+
 /* A fact about an error, such as order_id: "ORD-…" (ErrorDetail.metadata). */
 typedef struct rpc_status_fact {
   char key[24];

@@ -11,7 +11,9 @@
 
 /* Jobs that a batch has at least to say what a job costs, since one that is committed alone costs a commit; and how
  * many batches are asked, of which the cheapest counts: one that met a slow disk says nothing about the next. */
-enum { TELLING_BATCH = 16, TELLING_BATCHES = 4 };
+enum { TELLING_BATCH = 16, TELLING_BATCHES = 2 };
+/* So many are no queue: the next commit takes them all, and costs hardly more for it. */
+enum { QUEUE_BEGINS = 128 };
 enum { RECONNECT_FIRST_MS = 50, RECONNECT_MAX_MS = 1000, CONFLICT_WAIT_MAX_MS = 64 };
 
 typedef struct pool_thread {
@@ -309,7 +311,8 @@ static void learn_cost(pool_thread *self, int64_t begun_us, int64_t jobs) {
 int64_t job_pool_wait_us(const job_pool *pool) {
   int64_t jobs = atomic_load_explicit(&pool->waiting, memory_order_relaxed);
   int64_t job_ns = atomic_load_explicit(&pool->job_ns, memory_order_relaxed);
-  return jobs == 0 ? 0 : jobs * job_ns / 1000 / (int64_t)pool->config.threads; /* without threads nothing waits */
+  return jobs < QUEUE_BEGINS ? 0
+                             : jobs * job_ns / 1000 / (int64_t)pool->config.threads; /* without threads nothing waits */
 }
 
 /* Under the lock, which it lets go meanwhile. */

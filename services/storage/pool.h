@@ -36,7 +36,8 @@ void job_pool_destroy(job_pool *pool);
 void job_pool_add(job_pool *pool, storage_job *job);
 
 /* How long a job that is added now waits before it is begun, in microseconds, by what jobs have cost of late when there
- * were many: a single slow commit, or a database that has stopped, does not show. From any thread. */
+ * were many: a single slow commit, or a database that has stopped, does not show; nor do the few that one commit takes.
+ * From any thread. */
 int64_t job_pool_wait_us(const job_pool *pool);
 
 /* On this thread, on a connection that nobody else uses: runs a job that reads, and leaves done to the caller. */

@@ -69,12 +69,16 @@ static void while_overloaded_the_queue_is_kept_at_the_target(void **state) {
   }
 }
 
-static void once_the_queue_is_short_a_burst_is_admitted_again(void **state) {
+static void once_the_queue_has_been_short_for_a_while_a_burst_is_admitted_again(void **state) {
   (void)state;
   rpc_admission admission = make();
   int64_t now_us = NOW;
   rpc_admission_admits(&admission, NOW, BURST + 1);
-  assert_int_equal(admitted(&admission, &now_us, TARGET / 2 - 1, MS), 1);
+  admitted(&admission, &now_us, TARGET / 2 - 1, RPC_ADMISSION_CALM_US - MS);
+  admitted(&admission, &now_us, TARGET, MS); /* not quite short */
+  admitted(&admission, &now_us, TARGET / 2 - 1, RPC_ADMISSION_CALM_US);
+  assert_true(rpc_admission_is_overloaded(&admission));
+  admitted(&admission, &now_us, TARGET / 2 - 1, MS);
   assert_false(rpc_admission_is_overloaded(&admission));
   assert_int_equal(admitted(&admission, &now_us, BURST, 100 * MS), 100);
 }
@@ -94,7 +98,7 @@ int main(void) {
       cmocka_unit_test(a_wait_past_the_burst_refuses_at_once),
       cmocka_unit_test(a_queue_that_stays_refuses_after_as_long_as_a_burst_may_take),
       cmocka_unit_test(while_overloaded_the_queue_is_kept_at_the_target),
-      cmocka_unit_test(once_the_queue_is_short_a_burst_is_admitted_again),
+      cmocka_unit_test(once_the_queue_has_been_short_for_a_while_a_burst_is_admitted_again),
       cmocka_unit_test(without_a_target_everything_is_admitted),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
