@@ -3,20 +3,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { FLUSH_MS = 2000, POLL_MS = 50, LINE_ON_STACK = 2048 };
+#include "telemetry/json_line.h"
 
-static const char format[] =
-    "{\"time\":\"%{%Y-%m-%dT%H:%M:%S}t.%{msec_frac}t%{%z}t\",\"client\":\"%h\",\"method\":\"%m\",\"path\":\"%U\","
-    "\"query\":\"%q\",\"protocol\":\"%H\",\"status\":%s,\"bytes\":%b,\"seconds\":%{request-total-time}x,"
-    "\"correlation_id\":\"%{x-correlation-id}o\",\"user_agent\":\"%{user-agent}i\"}";
+enum { FLUSH_MS = 2000, POLL_MS = 50 };
 
 typedef struct batch {
   size_t length, lines;
@@ -29,7 +28,6 @@ struct access_log {
   dev_t device;
   ino_t inode;
   int64_t give_up_ms; /* on what cannot be written in the end; 0: not the end yet */
-  h2o_logconf_t *format;
   metrics_series *written, *dropped;
   pthread_t thread;
   pthread_mutex_t lock;
@@ -115,7 +113,6 @@ static void *run(void *arg) {
 
 static void free_log(access_log *log) {
   if (log->fd >= 0) close(log->fd);
-  if (log->format) h2o_logconf_dispose(log->format);
   free(log->filling);
   free(log->writing);
   free(log->path);
@@ -126,13 +123,11 @@ access_log *access_log_open(const char *path, metrics_registry *metrics, rpc_sta
   *status = rpc_status_error(RPC_RESOURCE_EXHAUSTED, "", "no memory or no threads");
   access_log *log = calloc(1, sizeof *log);
   if (!log) return NULL;
-  char error[256];
   log->fd = -1;
   log->path = strdup(path);
   log->filling = calloc(1, sizeof *log->filling);
   log->writing = calloc(1, sizeof *log->writing);
-  log->format = h2o_logconf_compile(format, H2O_LOGCONF_ESCAPE_JSON, error);
-  if (!log->path || !log->filling || !log->writing || !log->format) goto fail;
+  if (!log->path || !log->filling || !log->writing) goto fail;
   if (!open_file(log)) {
     char text[64];
     *status = rpc_status_error(RPC_INVALID_ARGUMENT, "ACCESS_LOG", "cannot write to %s: %s", path,
@@ -174,13 +169,52 @@ typedef struct logger {
   access_log *log;
 } logger;
 
+static void write_text(json_line *line, const char *key, h2o_iovec_t value) {
+  char text[JSON_LINE_VALUE_MAX + 2]; /* one byte too long is enough to be cut, and told so */
+  size_t length = value.len < sizeof text ? value.len : sizeof text - 1;
+  memcpy(text, value.base, length);
+  text[length] = '\0';
+  json_line_text(line, key, text);
+}
+
+static void write_header(json_line *line, const char *key, const h2o_headers_t *headers, const char *name) {
+  ssize_t at = h2o_find_header_by_str(headers, name, strlen(name), -1);
+  if (at < 0) json_line_text(line, key, NULL);
+  if (at >= 0) write_text(line, key, headers->entries[at].value);
+}
+
+static void write_client(json_line *line, h2o_req_t *req) {
+  struct sockaddr_storage address;
+  char host[NI_MAXHOST];
+  socklen_t size = req->conn->callbacks->get_peername(req->conn, (struct sockaddr *)&address);
+  size_t length = h2o_socket_getnumerichost((struct sockaddr *)&address, size, host);
+  write_text(line, "client", h2o_iovec_init(host, length == SIZE_MAX ? 0 : length));
+}
+
 static void on_request_end(h2o_logger_t *self, h2o_req_t *req) {
-  access_log *log = ((logger *)self)->log;
-  char buffer[LINE_ON_STACK];
-  size_t length = sizeof buffer;
-  char *line = h2o_log_request(log->format, req, &length, buffer);
-  access_log_append(log, line, length);
-  if (line != buffer) free(line);
+  struct timeval now; /* h2o's own is of when the loop woke up */
+  gettimeofday(&now, NULL);
+  h2o_iovec_t path = req->input.path, query = h2o_iovec_init("", 0);
+  if (req->input.query_at != SIZE_MAX) {
+    path.len = req->input.query_at;
+    query = h2o_iovec_init(req->input.path.base + path.len, req->input.path.len - path.len);
+  }
+  char protocol[sizeof "HTTP/1.1"];
+  size_t length = h2o_stringify_protocol_version(protocol, req->version);
+  json_line line;
+  json_line_begin(&line, (int64_t)now.tv_sec * 1000 + now.tv_usec / 1000);
+  write_client(&line, req);
+  write_text(&line, "method", req->input.method);
+  write_text(&line, "path", path);
+  write_text(&line, "query", query);
+  write_text(&line, "protocol", h2o_iovec_init(protocol, length));
+  json_line_number(&line, "status", req->res.status);
+  json_line_number(&line, "bytes", (int64_t)req->bytes_sent);
+  json_line_number(&line, "duration_us", h2o_timeval_subtract(&req->timestamps.request_begin_at, &now));
+  write_header(&line, "correlation_id", &req->res.headers, "x-correlation-id");
+  write_header(&line, "user_agent", &req->headers, "user-agent");
+  json_line_end(&line);
+  access_log_append(((logger *)self)->log, line.text, line.length);
 }
 
 void access_log_register(access_log *log, h2o_pathconf_t *path) {

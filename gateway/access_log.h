@@ -2,9 +2,9 @@
  * own writes that, so neither a slow disk nor a pipe whose reader stalls holds a request up. What does not fit into the
  * buffer meanwhile is dropped, and counted (http_access_log_lines_total). Made by server.c.
  *
- * A line: time (RFC 3339, milliseconds), client (address), method, path, query (with its '?'), protocol, status, bytes
- * (of the body), seconds (from the first byte of the request to the last of the answer), correlation_id, user_agent.
- * What a client says is escaped; what it does not say is null. */
+ * A line, as telemetry/json_line.h writes it: ts (when the request ended), client (address), method, path, query (with
+ * its '?'), protocol, status (0: the client was gone before its answer), bytes (of the body), duration_us (from the
+ * first byte of the request to the last of the answer), correlation_id, user_agent. What is not there is null. */
 #pragma once
 
 #include <h2o.h>

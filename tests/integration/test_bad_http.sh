@@ -8,7 +8,7 @@ stack_start STORE_GATEWAY_REQUEST_TIMEOUT_MS=2000 STORE_GATEWAY_MAX_BUFFERED_BYT
 
 # What would be more than 3 GiB without the bound. A sanitizer's own memory says nothing.
 memory=600
-! nm -D "$stack_bin/store-gateway" | grep -qE '__(asan|tsan)_init' || memory=0
+[[ $(nm -D "$stack_bin/store-gateway") != *__[at]san_init* ]] || memory=0
 PYTHONDONTWRITEBYTECODE=1 timeout 280 /usr/bin/python3 "$here/bad_http.py" "$STORE_GATEWAY_HTTP_PORT" \
   "${stack_pid[store-gateway]}" "$memory" || check 'bad clients are refused' no yes
 

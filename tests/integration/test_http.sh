@@ -178,6 +178,7 @@ for _ in {1..100}; do
 done
 http_body=$(line || true)
 check_json 'a request in the access log' '.method == "GET" and .path == "/inventory/LAPTOP-001" and .query == "?x=1" and .status == 400 and .protocol == "HTTP/1.1" and .user_agent == "a \"quoted\" agent" and .bytes > 0'
+check_json 'and how long it took' '.duration_us > 0'
 http_body=
 check 'every line is JSON' "$(jq -e . "$log" >"$stack_dir/body" 2>&1 && echo yes)" yes
 

@@ -33,6 +33,10 @@ STORE_TOKEN=$(cat "$ca/demo-runner.token")
 export STORE_TOKEN
 stack_start
 
+# A client that begins no handshake, to be looked at in the end.
+{ timeout 120 cat <"/dev/tcp/127.0.0.1/$STORE_GATEWAY_HTTP_PORT" && echo closed; } >"$stack_dir/silent" 2>&1 &
+silent=$!
+
 as() { # as CALLER METHOD URL [curl option...]: with the caller's token; -: without one
   local caller=$1 method=$2 url=$3
   shift 3
@@ -173,4 +177,6 @@ check 'a client with a certificate' "$(curl_code --cert "$ca/runner.crt" "${http
 check 'one without' "$(($(curl_code --cacert "$ca/ca.pem" "$gateway_url/health") != 0))" 1
 check 'one with a certificate that has expired' "$(($(curl_code --cert "$expired/runner.crt" "${https[@]}") != 0))" 1
 check 'one with a certificate of another CA' "$(($(curl_code --cacert "$ca/ca.pem" --cert "$other/runner.crt" --key "$other/runner.key" "$gateway_url/health") != 0))" 1
+wait "$silent" || true
+check 'a client that begins no handshake is let go' "$(<"$stack_dir/silent")" closed
 finish
