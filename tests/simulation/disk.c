@@ -70,6 +70,7 @@ static void resize(image *of, size_t size) {
 }
 
 static void put(image *to, size_t offset, const void *bytes, size_t size) {
+  if (size == 0) return;
   if (offset + size > to->size) resize(to, offset + size);
   memcpy(to->bytes + offset, bytes, size);
 }
@@ -363,7 +364,7 @@ void disk_cut_power(simulated_disk *disk) {
     }
     forget_changes(file);
     resize(&file->seen, 0);
-    put(&file->seen, 0, file->durable.bytes ? file->durable.bytes : (const unsigned char *)"", file->durable.size);
+    put(&file->seen, 0, file->durable.bytes, file->durable.size);
   }
 }
 
