@@ -11,6 +11,7 @@
 #include "api.h"
 #include "gateway/json_scalar.h"
 #include "gateway/json_time.h"
+#include "telemetry/json_plain.h"
 #include "telemetry/utf8.h"
 
 enum { FIRST_CAPACITY = 512, DEPTH_MAX = 64 };
@@ -89,33 +90,14 @@ static size_t escape(unsigned char c, char text[8]) {
   return c < 0x20 ? (size_t)snprintf(text, 8, "\\u%04x", c) : 0;
 }
 
-static bool is_plain(unsigned char c) {
-  return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
-}
-
-/* Whether eight bytes are: each minus what it must not be below keeps its highest bit clear. Rather says no. */
-static bool are_plain(const char bytes[8]) {
-  const uint64_t ones = 0x0101010101010101u, highest = 0x80 * ones;
-  uint64_t word;
-  memcpy(&word, bytes, sizeof word);
-  uint64_t below = (word - 0x20 * ones) | ((word ^ '"' * ones) - ones) | ((word ^ '\\' * ones) - ones);
-  return ((word | below) & highest) == 0;
-}
-
-static const char *skip_plain(const char *at, const char *end) {
-  while (end - at >= 8 && are_plain(at)) at += 8;
-  while (at < end && is_plain((unsigned char)*at)) at++;
-  return at;
-}
-
 void json_write_text(json_writer *writer, const char *text) {
   begin_value(writer);
   put(writer, '"');
   const char *at = text ? text : "", *end = at + strlen(at);
   while (at < end && !writer->failed) {
-    const char *run = at;
-    at = skip_plain(at, end);
-    if (at > run) json_write_bytes(writer, run, (size_t)(at - run));
+    size_t run = json_plain_run(at, (size_t)(end - at));
+    json_write_bytes(writer, at, run);
+    at += run;
     if (at == end) break;
     char escaped[8];
     if ((unsigned char)*at < 0x80) {

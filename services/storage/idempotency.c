@@ -2,7 +2,6 @@
  * handlers of methods that write. */
 #include "storage/idempotency.h"
 
-#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 
 #include "rpc/envelope.h"
 #include "storage/schedule.h"
+#include "telemetry/sha256.h"
 
 enum {
   KEY_MAX = 255,
@@ -78,7 +78,7 @@ bool idempotency_fingerprint(rpc_call *call, const ProtobufCMessage *request,
   uint8_t *packed = rpc_arena_alloc(rpc_call_arena(call), size + 1);
   if (!packed) return false;
   protobuf_c_message_pack(request, packed);
-  return EVP_Digest(packed, size, fingerprint, NULL, EVP_sha256(), NULL) == 1;
+  return sha256_of(packed, size, fingerprint);
 }
 
 /* --- the keys under way --- */

@@ -1,10 +1,10 @@
 /* Lines are taken apart by their fixed places: {"ts":"<24 characters>","seq":…,"prev":"<64>",…,"hash":"<64>"}. */
 #include "telemetry/audit_chain.h"
 
-#include <openssl/sha.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "telemetry/sha256.h"
 #include "telemetry/trace.h"
 
 static const char hash_key[] = ",\"hash\":\"", seq_key[] = ",\"seq\":", prev_key[] = ",\"prev\":\"", tail[] = "\"}";
@@ -19,8 +19,8 @@ audit_link audit_chain_begin(void) {
 
 /* Of the object as it would be closed without the hash. */
 static void hash_object(const char *object, size_t length, char hash[AUDIT_HASH_SIZE]) {
-  uint8_t digest[SHA256_DIGEST_LENGTH];
-  SHA256((const unsigned char *)object, length, digest);
+  uint8_t digest[SHA256_SIZE];
+  if (!sha256_of(object, length, digest)) abort(); /* without memory there is no line to write */
   trace_format_id(hash, digest, sizeof digest);
   hash[HASH_LENGTH] = '\0';
 }
@@ -28,9 +28,9 @@ static void hash_object(const char *object, size_t length, char hash[AUDIT_HASH_
 size_t audit_chain_seal(const char *object, size_t length, char field[AUDIT_HASH_FIELD_SIZE],
                         char hash[AUDIT_HASH_SIZE]) {
   hash_object(object, length, hash);
-  int size = snprintf(field, AUDIT_HASH_FIELD_SIZE, "%s%s%s", hash_key, hash, tail);
-  field[size] = '\n'; /* over the end */
-  return (size_t)size + 1;
+  char *at = stpcpy(stpcpy(stpcpy(field, hash_key), hash), tail);
+  *at++ = '\n'; /* over the end */
+  return (size_t)(at - field);
 }
 
 static bool starts_with(const char *text, const char *end, const char *start) {

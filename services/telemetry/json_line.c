@@ -2,11 +2,11 @@
  * and a log must take whatever it is given. */
 #include "telemetry/json_line.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#include "telemetry/json_plain.h"
 #include "telemetry/utf8.h"
 
 static const char truncated_mark[] = ",\"truncated\":true";
@@ -48,6 +48,9 @@ static bool put_character(json_line *line, size_t end, const char **text) {
 static bool put_string(json_line *line, size_t end, const char *text) {
   if (line->length + 2 > end) return false;
   put(line, end, "\"", 1);
+  size_t room = end - 1 - line->length, run = json_plain_run(text, strnlen(text, room));
+  put(line, end, text, run);
+  text += run;
   while (*text != '\0' && put_character(line, end - 1, &text)) continue;
   put(line, end, "\"", 1);
   return *text == '\0';
@@ -66,16 +69,27 @@ static bool put_field(json_line *line, const char *key, const char *value) {
   return false;
 }
 
+/* Writes the last digits of a number, and one more character. */
+static char *put_digits(char *at, int number, int digits, char after) {
+  for (int i = digits - 1; i >= 0; i--, number /= 10) at[i] = (char)('0' + number % 10);
+  at[digits] = after;
+  return at + digits + 1;
+}
+
 void json_line_begin(json_line *line, int64_t unix_ms) {
   int64_t milliseconds = unix_ms % 1000;
   if (milliseconds < 0) milliseconds += 1000;
   time_t seconds = (time_t)((unix_ms - milliseconds) / 1000);
   struct tm utc = {0};
   gmtime_r(&seconds, &utc);
-  char date[64];
-  char ts[80];
-  strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &utc);
-  snprintf(ts, sizeof ts, "%s.%03dZ", date, (int)milliseconds);
+  char ts[sizeof "2026-01-31T12:00:00.000Z"], *at = put_digits(ts, utc.tm_year + 1900, 4, '-');
+  at = put_digits(at, utc.tm_mon + 1, 2, '-');
+  at = put_digits(at, utc.tm_mday, 2, 'T');
+  at = put_digits(at, utc.tm_hour, 2, ':');
+  at = put_digits(at, utc.tm_min, 2, ':');
+  at = put_digits(at, utc.tm_sec, 2, '.');
+  at = put_digits(at, (int)milliseconds, 3, 'Z');
+  *at = '\0';
   line->length = 0;
   line->truncated = false;
   put(line, FIELDS_END, "{", 1);
@@ -94,9 +108,15 @@ void json_line_text(json_line *line, const char *key, const char *value) {
 }
 
 void json_line_number(json_line *line, const char *key, int64_t value) {
-  char digits[24];
-  snprintf(digits, sizeof digits, "%" PRId64, value);
-  put_field(line, key, digits);
+  char digits[24], *at = digits + sizeof digits;
+  uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+  *--at = '\0';
+  do {
+    *--at = (char)('0' + rest % 10);
+    rest /= 10;
+  } while (rest > 0);
+  if (value < 0) *--at = '-';
+  put_field(line, key, at);
 }
 
 void json_line_end(json_line *line) {
