@@ -231,6 +231,12 @@ void connection_answer(connection *self, size_t bytes) {
   self->answer_bytes += bytes;
 }
 
+void connection_part_taken(connection *self, size_t bytes) {
+  self->answers--;
+  self->answer_bytes -= bytes;
+  self->taken_us = self->active_us = rpc_clock_now_us(self->owner->clock);
+}
+
 void connection_end_request(connection *self, bool is_answered, size_t bytes) {
   self->active_us = rpc_clock_now_us(self->owner->clock);
   self->requests--;

@@ -81,5 +81,8 @@ bool connection_is_ended(const connection *self);
 /* The request's answer, so many bytes, has been handed to h2o. */
 void connection_answer(connection *self, size_t bytes);
 
+/* The client has taken a part of an answer, so many bytes, and is owed none until the next one. */
+void connection_part_taken(connection *self, size_t bytes);
+
 /* h2o is done with the request: the answer has been sent (bytes as above), or never was: the client reset it. */
 void connection_end_request(connection *self, bool is_answered, size_t bytes);

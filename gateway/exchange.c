@@ -5,13 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "gateway/accept.h"
 #include "gateway/cors.h"
 #include "gateway/problem.h"
 #include "rpc/metadata.h"
 
-enum { HEADERS_ARENA = 64 * 1024 };
+enum { HEADERS_ARENA = 64 * 1024, STREAM_BUFFER = 64 * 1024 };
 
 /* In the request's pool: tells the exchange that h2o is done with the request, sent or not. */
 typedef struct pool_link {
@@ -52,6 +53,7 @@ static void exchange_free(exchange *self) {
 
 static void on_request_gone(void *pointer) {
   exchange *self = ((pool_link *)pointer)->self;
+  if (self->is_stream && !self->is_sending) connection_answer(self->client, 0); /* between parts it is owed nothing */
   connection_end_request(self->client, self->is_answered, self->sent);
   self->req = NULL;
   if (self->is_answered) exchange_free(self);
@@ -240,6 +242,45 @@ void exchange_send(exchange *self) {
   connection_answer(self->client, body.len);
   h2o_start_response(req, &generator);
   h2o_send(req, &body, has_body ? 1 : 0, H2O_SEND_STATE_FINAL); /* the exchange may be gone after this */
+}
+
+void exchange_begin_stream(exchange *self, const char *content_type, h2o_generator_t *generator) {
+  h2o_req_t *req = self->req;
+  self->content_type = content_type;
+  self->http_status = 200;
+  count(self);
+  self->is_answered = self->is_stream = true;
+  atomic_fetch_sub(&self->listener->server->pending, 1);
+  req->res.status = 200;
+  req->res.reason = problem_http_phrase(200);
+  req->res.mime_attr = &h2o_mime_attributes_as_is;
+  add_headers(req, self);
+  add_header(req, "cache-control", "no-store");
+  h2o_socket_t *socket = req->conn->callbacks->get_socket(req->conn);
+  int held = STREAM_BUFFER; /* by the kernel, for a client that takes nothing */
+  if (socket) setsockopt(h2o_socket_get_fd(socket), SOL_SOCKET, SO_SNDBUF, &held, sizeof held);
+  h2o_start_response(req, generator);
+}
+
+void exchange_send_part(exchange *self, const char *bytes, size_t length) {
+  h2o_iovec_t part = h2o_iovec_init(bytes, length);
+  self->sent = length;
+  self->is_sending = true;
+  connection_answer(self->client, length);
+  h2o_send(self->req, &part, 1, H2O_SEND_STATE_IN_PROGRESS);
+}
+
+void exchange_part_taken(exchange *self) {
+  connection_part_taken(self->client, self->sent);
+  self->sent = 0;
+  self->is_sending = false;
+}
+
+void exchange_end_stream(exchange *self) {
+  self->is_sending = true; /* of its end */
+  connection_answer(self->client, 0);
+  self->req->http1_is_persistent = 0;
+  h2o_send(self->req, NULL, 0, H2O_SEND_STATE_FINAL);
 }
 
 void exchange_post(exchange *self) {

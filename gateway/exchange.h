@@ -17,9 +17,11 @@ typedef struct exchange {
   gateway_listener *listener;
   gateway_endpoint *endpoint;
   h2o_req_t *req;     /* NULL once the client is gone; the loop's */
-  bool is_answered;   /* nothing is under way any more; the loop's, as the next two */
+  bool is_answered;   /* nothing is under way any more; the loop's, as what follows */
   connection *client; /* valid while req is */
-  size_t sent;        /* bytes of the answer that h2o was given */
+  size_t sent;        /* bytes of the answer that h2o was given, and the client may not have taken yet */
+  bool is_stream;     /* the answer goes in parts, */
+  bool is_sending;    /* one of which is under way */
   rpc_arena arena;
   request_headers headers;
   rpc_metadata authorization; /* the header, for the services */
@@ -64,6 +66,19 @@ void exchange_fail(exchange *self, const rpc_status *status, int http_status);
 /* From here on the exchange is not the caller's. */
 void exchange_send(exchange *self);
 void exchange_post(exchange *self);
+
+/* A success that is sent in parts, as they come; nothing of it may be compressed or stored on the way. It counts as
+ * answered from here on. generator: proceed is called when a part has been taken (and then calls exchange_part_taken),
+ * stop when the client is gone, with the exchange still there. On the loop. */
+void exchange_begin_stream(exchange *self, const char *content_type, h2o_generator_t *generator);
+
+/* Sends a part while none is under way; the bytes live until it is taken. */
+void exchange_send_part(exchange *self, const char *bytes, size_t length);
+void exchange_part_taken(exchange *self);
+
+/* Ends the stream while no part is under way: neither function of the generator is called any more, and the exchange is
+ * not the caller's. */
+void exchange_end_stream(exchange *self);
 
 /* Sends what was posted: the callback of the receiver on the loop's queue. */
 void exchange_receive(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages);

@@ -14,7 +14,7 @@
 #include "gateway/routes.h"
 #include "gateway/server.h"
 
-enum { HTTP_STATUS_END = 600, PAGES_COUNT = 9 };
+enum { HTTP_STATUS_END = 600, PAGES_COUNT = 10 };
 
 /* Something that answers requests, a route or a page: where it leads, and what is counted of it. */
 typedef struct gateway_endpoint {
@@ -63,7 +63,8 @@ struct gateway {
   h2o_context_t context;
   h2o_multithread_receiver_t replies;
   connections connections;
-  bool is_loop_done; /* set by the loop before it ends: all that it had is freed */
+  struct events *events; /* NULL: none */
+  bool is_loop_done;     /* set by the loop before it ends: all that it had is freed */
 };
 
 /* Sets the labels and looks up the series. */

@@ -5,8 +5,9 @@
  * The log's line "listening" has the ports. HTTPS on all ports: STORE_GATEWAY_TLS_CERT_FILE, _KEY_FILE, and for
  * clients' certificates _CLIENT_AUTH (none, optional, required) and _CLIENT_CA_FILE, see tls.h. Tokens and certificates
  * towards the services as theirs: auth/auth.h, rpc/tls.h. STORE_GATEWAY_CORS_ORIGINS, STORE_GATEWAY_ACCESS_LOG,
- * STORE_GATEWAY_MAX_CONNECTIONS, STORE_GATEWAY_MAX_BUFFERED_BYTES, STORE_GATEWAY_REQUEST_TIMEOUT_MS and
- * STORE_GATEWAY_DRAIN_GRACE_MS: server.h. And those of process/tracing.h. */
+ * STORE_GATEWAY_MAX_CONNECTIONS, STORE_GATEWAY_MAX_BUFFERED_BYTES, STORE_GATEWAY_REQUEST_TIMEOUT_MS,
+ * STORE_GATEWAY_DRAIN_GRACE_MS, STORE_GATEWAY_MAX_EVENT_STREAMS and STORE_GATEWAY_EVENT_INTERVAL_MS: server.h. And
+ * those of process/tracing.h. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -180,6 +181,8 @@ int main(void) {
   uint32_t drain_grace_ms = (uint32_t)settings_integer("STORE_GATEWAY_DRAIN_GRACE_MS", 1500, 1, DRAIN_MS - 1000);
   size_t max_buffered =
       (size_t)settings_integer("STORE_GATEWAY_MAX_BUFFERED_BYTES", 256 << 20, 1 << 20, (int64_t)1 << 40);
+  uint32_t max_event_streams = (uint32_t)settings_integer("STORE_GATEWAY_MAX_EVENT_STREAMS", 64, 1, 10000);
+  uint32_t event_interval_ms = (uint32_t)settings_integer("STORE_GATEWAY_EVENT_INTERVAL_MS", 1000, 100, 60000);
   raise_descriptor_limit();
   process_block_signals();
   process_set_scheduling();
@@ -205,6 +208,8 @@ int main(void) {
                                                      .max_buffered = max_buffered,
                                                      .request_timeout_ms = request_timeout_ms,
                                                      .drain_grace_ms = drain_grace_ms,
+                                                     .max_event_streams = max_event_streams,
+                                                     .event_interval_ms = event_interval_ms,
                                                      .tls = tls_settings(),
                                                      .max_in_flight = max_in_flight},
                                    &status);

@@ -6,6 +6,7 @@
 
 #include "gateway/console.h"
 #include "gateway/docs.h"
+#include "gateway/events.h"
 #include "gateway/health.h"
 #include "gateway/scrape.h"
 #include "gateway/traces.h"
@@ -31,6 +32,7 @@ static const struct {
     {"/docs/{file}", docs_file_page, true, "what that page loads"},
     {"/console/{file}", console_file_page, true, "what the console loads"},
     {"/targets", scrape_targets_page, false, "every process to scrape, for Prometheus' HTTP service discovery"},
+    {"/events", events_page, false, "health, rates, stock, orders, … as they change: server-sent events"},
     {"/traces/{correlation_id}", traces_page, false, "the spans of one order, as JSON, with the critical path"},
 };
 

@@ -14,6 +14,7 @@
 #include "gateway/connections.h"
 #include "gateway/cors.h"
 #include "gateway/error_pages.h"
+#include "gateway/events.h"
 #include "gateway/gateway.h"
 #include "gateway/pages.h"
 #include "gateway/port.h"
@@ -110,6 +111,7 @@ static void set_up(gateway *server) {
   h2o_context_init(&server->context, loop, &server->h2o_config);
   h2o_multithread_register_receiver(server->context.queue, &server->replies, exchange_receive);
   connections_open(&server->connections, &server->context);
+  events_open(server);
   for (size_t i = 0; i < server->listener_count; i++) {
     gateway_listener *listener = &server->listeners[i];
     listener->accept = (h2o_accept_ctx_t){.ctx = &server->context, .hosts = listener->hosts};
@@ -124,6 +126,7 @@ static void begin_drain(gateway *server) {
     port_begin_no_more(h2o_socket_get_fd(server->listeners[i].socket));
   }
   connections_begin_drain(&server->connections);
+  events_drain(server);
 }
 
 static void close_ports(gateway *server) {
@@ -154,6 +157,7 @@ static void tear_down(gateway *server) {
   if (!server->is_loop_done) return; /* a client that takes its time: the process ends before it */
   h2o_evloop_run(loop, 0);           /* frees the sockets that were closed last */
   connections_close(&server->connections);
+  events_close(server);
   h2o_multithread_unregister_receiver(server->context.queue, &server->replies);
   h2o_context_dispose(&server->context);
   h2o_evloop_destroy(loop);

@@ -59,6 +59,8 @@ typedef struct gateway_config {
   uint32_t drain_grace_ms;     /* how long a stopping gateway waits for requests on idle connections; 0: 1500 */
   size_t max_buffered;         /* bytes of all requests that arrive and answers that wait for their clients, past which
                                   the connections that hold the most are ended; 0: 256 MiB */
+  uint32_t max_event_streams;  /* readers of GET /events at once; 0: 64 */
+  uint32_t event_interval_ms;  /* between two looks at the services for them; 0: 1000 */
 } gateway_config;
 
 typedef struct gateway gateway;

@@ -22,8 +22,10 @@ typedef struct trace_part {
 } trace_part;
 
 typedef struct trace_report {
-  exchange *self;
-  const char *correlation_id;
+  trace_recorder *own;
+  traces_done_fn done;
+  void *arg;
+  char correlation_id[RPC_METADATA_VALUE_MAX + 1];
   atomic_size_t left;
   size_t count;
   trace_part parts[GATEWAY_REPLICAS_MAX];
@@ -49,8 +51,7 @@ static bool append_spans(Rpc__V1__GetTraceResponse *whole, const Rpc__V1__GetTra
 
 /* The spans of all; services that did not answer are named. */
 static bool merge(const trace_report *report, rpc_arena *arena, Rpc__V1__GetTraceResponse *whole) {
-  trace_recorder *traces = report->self->listener->server->config.traces;
-  if (!trace_service_fill(traces, report->correlation_id, arena, whole)) return false;
+  if (!trace_service_fill(report->own, report->correlation_id, arena, whole)) return false;
   whole->unavailable = rpc_arena_alloc(arena, (report->count + 1) * sizeof(char *));
   if (!whole->unavailable) return false;
   for (size_t i = 0; i < report->count; i++) {
@@ -68,33 +69,15 @@ static bool merge(const trace_report *report, rpc_arena *arena, Rpc__V1__GetTrac
   return true;
 }
 
-static void finish(trace_report *report) {
-  exchange *self = report->self;
+static void part_done(trace_report *report) {
+  if (atomic_fetch_sub(&report->left, 1) > 1) return;
   rpc_arena arena;
   rpc_arena_init(&arena, ARENA_MAX);
   Rpc__V1__GetTraceResponse whole = RPC__V1__GET_TRACE_RESPONSE__INIT;
-  if (!merge(report, &arena, &whole)) {
-    rpc_status status = rpc_status_error(RPC_RESOURCE_EXHAUSTED, "OUT_OF_MEMORY", "no memory for the trace");
-    exchange_fail(self, &status, 0);
-  } else if (whole.n_spans == 0) {
-    bool sure = whole.n_unavailable == 0;
-    rpc_status status =
-        rpc_status_error(sure ? RPC_NOT_FOUND : RPC_UNAVAILABLE, "TRACE_NOT_FOUND", "no spans of '%s' are kept %s",
-                         report->correlation_id, sure ? "any more" : "by the services that answered");
-    exchange_fail(self, &status, 0);
-  } else {
-    json_write_message(&self->body, &whole.base);
-    exchange_reply(self, 200, "application/json");
-  }
+  report->done(report->arg, merge(report, &arena, &whole) ? &whole : NULL);
   for (size_t i = 0; i < report->count; i++) free(report->parts[i].bytes);
   rpc_arena_free(&arena);
-}
-
-static void part_done(trace_report *report) {
-  exchange *self = report->self;
-  if (atomic_fetch_sub(&report->left, 1) > 1) return;
-  finish(report);
-  exchange_post(self);
+  free(report);
 }
 
 static void on_trace(void *arg, const rpc_status *status, const Rpc__V1__GetTraceResponse *response) {
@@ -108,31 +91,55 @@ static void on_trace(void *arg, const rpc_status *status, const Rpc__V1__GetTrac
   part_done(mine->report);
 }
 
-static void ask(trace_report *report) {
-  exchange *self = report->self;
-  gateway *server = self->listener->server;
-  rpc_call_options options = exchange_call_options(self);
-  options.deadline_us = self->started_us + TIMEOUT_US;
+void traces_collect(gateway *server, const char *correlation_id, const rpc_call_options *options, traces_done_fn done,
+                    void *arg) {
+  trace_report *report = calloc(1, sizeof *report);
+  if (!report || strlen(correlation_id) >= sizeof report->correlation_id) {
+    free(report);
+    done(arg, NULL);
+    return;
+  }
+  report->own = server->config.traces;
+  report->done = done;
+  report->arg = arg;
+  strcpy(report->correlation_id, correlation_id);
   size_t count = report->count = server->config.replica_count;
   atomic_init(&report->left, count + 1); /* the one is this function's: with no services it is the last */
   for (size_t i = 0; i < count; i++) report->parts[i] = (trace_part){.report = report, .replica = &server->replicas[i]};
   for (size_t i = 0; i < count; i++) {
     Rpc__V1__GetTraceRequest request = RPC__V1__GET_TRACE_REQUEST__INIT;
-    request.correlation_id = (char *)report->correlation_id;
-    rpc_v1_traces_get_trace(server->replicas[i].client, &request, &options, on_trace, &report->parts[i]);
+    request.correlation_id = report->correlation_id;
+    rpc_v1_traces_get_trace(server->replicas[i].client, &request, options, on_trace, &report->parts[i]);
   }
-  part_done(report); /* all of it may be gone after this */
+  part_done(report); /* it may be gone after this */
+}
+
+static void answer(void *arg, const Rpc__V1__GetTraceResponse *whole) {
+  exchange *self = arg;
+  if (!whole) {
+    rpc_status status = rpc_status_error(RPC_RESOURCE_EXHAUSTED, "OUT_OF_MEMORY", "no memory for the trace");
+    exchange_fail(self, &status, 0);
+  } else if (whole->n_spans == 0) {
+    bool sure = whole->n_unavailable == 0;
+    rpc_status status =
+        rpc_status_error(sure ? RPC_NOT_FOUND : RPC_UNAVAILABLE, "TRACE_NOT_FOUND", "no spans of '%s' are kept %s",
+                         whole->correlation_id, sure ? "any more" : "by the services that answered");
+    exchange_fail(self, &status, 0);
+  } else {
+    json_write_message(&self->body, &whole->base);
+    exchange_reply(self, 200, "application/json");
+  }
+  exchange_post(self);
 }
 
 void traces_page(exchange *self) {
   h2o_iovec_t path = exchange_path(self);
   size_t prefix = sizeof "/traces/" - 1;
-  trace_report *report = rpc_arena_alloc(&self->arena, sizeof *report);
   const char *id = routes_decode(&self->arena, path.base + prefix, path.len - prefix, false);
-  if (report && id && *id) {
-    report->self = self;
-    report->correlation_id = id;
-    ask(report);
+  if (id && *id) {
+    rpc_call_options options = exchange_call_options(self);
+    options.deadline_us = self->started_us + TIMEOUT_US;
+    traces_collect(self->listener->server, id, &options, answer, self);
     return;
   }
   rpc_status status = rpc_status_invalid("correlation_id", "not a well-formed correlation id");

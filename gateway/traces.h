@@ -1,8 +1,16 @@
-/* GET /traces/{correlation_id}: one trace of all the spans that this gateway and the services behind it keep in memory
- * (rpc.v1.Traces), as JSON; 404 where there are none. Called by pages. */
+/* GET /traces/{correlation_id}: the spans that this process and every service keep of it, as one JSON document by their
+ * start (rpc.v1.GetTraceResponse). */
 #pragma once
 
 #include "gateway/exchange.h"
+#include "rpc/v1/traces.pb-c.h"
 
-/* The exchange's path begins with "/traces/". */
 void traces_page(exchange *self);
+
+/* Told of the trace, once: on a thread of the RPC client, or within traces_collect. whole is NULL without memory (or
+ * for an id that is too long for one), and gone when it returns. */
+typedef void (*traces_done_fn)(void *arg, const Rpc__V1__GetTraceResponse *whole);
+
+/* The same for callers inside the gateway, with the critical path filled in. From any thread. */
+void traces_collect(gateway *server, const char *correlation_id, const rpc_call_options *options, traces_done_fn done,
+                    void *arg);

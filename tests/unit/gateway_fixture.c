@@ -54,7 +54,8 @@ static bool invoke(const void *handlers, size_t method, void *self, rpc_call *ca
   (void)method;
   (void)self;
   const ProtobufCFieldDescriptor *first = &asked->descriptor->fields[0];
-  const char *id = first->type == PROTOBUF_C_TYPE_STRING && first->label != PROTOBUF_C_LABEL_REPEATED
+  bool has_id = asked->descriptor->n_fields > 0 && first->type == PROTOBUF_C_TYPE_STRING;
+  const char *id = has_id && first->label != PROTOBUF_C_LABEL_REPEATED
                        ? *(char *const *)(const void *)((const char *)asked + first->offset)
                        : "";
   rpc_code code;
