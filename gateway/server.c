@@ -184,6 +184,7 @@ static void *run(void *arg) {
     h2o_evloop_run(server->context.loop, is_draining ? STOP_STEP_MS : INT32_MAX);
   }
   if (draining_since_us == 0) connections_begin_drain(&server->connections);
+  events_drain(server); /* nobody, where it has been done */
   tear_down(server);
   return NULL;
 }
