@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rpc/link_patience.h"
 #include "rpc/nng_shutdown.h"
 
 enum {
@@ -115,6 +116,11 @@ static void on_aio(void *arg) {
   }
 }
 
+static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *arg) {
+  (void)event, (void)arg;
+  link_patience_set(pipe);
+}
+
 static int listen_one(rpc_listener *listener, const char *url, const rpc_tls *tls) {
   nng_listener nng;
   int error = rpc_tls_listen(tls, listener->socket, url, &nng);
@@ -154,6 +160,7 @@ rpc_listener *rpc_listener_create(rpc_server *server, const char *urls, const rp
   pthread_mutex_init(&listener->lock, NULL);
   /* Twice the bound: what is somewhat too large is told so by the server, what is more loses its connection. */
   nng_socket_set_size(listener->socket, NNG_OPT_RECVMAXSZ, 2 * rpc_server_max_message_size(server));
+  nng_pipe_notify(listener->socket, NNG_PIPE_EV_ADD_POST, on_pipe, NULL);
   *status = listen_all(listener, urls, tls);
   if (status->code != RPC_OK) {
     rpc_listener_destroy(listener);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rpc/link_patience.h"
 #include "rpc/nng_shutdown.h"
 #include "rpc/transport.h"
 
@@ -56,9 +57,9 @@ static void end_unsent(nng_transport *transport) {
 }
 
 static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *arg) {
-  (void)pipe;
   nng_transport *transport = arg;
   if (event == NNG_PIPE_EV_ADD_POST) {
+    link_patience_set(pipe);
     atomic_fetch_add(&transport->connections, 1);
   } else if (atomic_fetch_sub(&transport->connections, 1) == 1) {
     end_unsent(transport);

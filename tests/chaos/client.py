@@ -11,6 +11,7 @@ import http.client
 import json
 import queue
 import random
+import select
 import sys
 import threading
 import time
@@ -34,7 +35,10 @@ class Client:
 
     def connection(self, gateway):
         kept = self.local.__dict__.setdefault("kept", {})
-        return kept.setdefault(gateway, http.client.HTTPConnection(gateway, PORT, timeout=ATTEMPT_SECONDS))
+        found = kept.setdefault(gateway, http.client.HTTPConnection(gateway, PORT, timeout=ATTEMPT_SECONDS))
+        if found.sock and select.select([found.sock], [], [], 0)[0]:
+            found.close()  # the gateway has closed it, idle as it was
+        return found
 
     def ask(self, op, order, attempt, method, path, body=None, headers=None):
         """One request, written down. Returns what it was told."""
