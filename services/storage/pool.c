@@ -9,11 +9,10 @@
 
 #include "storage/outbox.h"
 
-/* Jobs that a batch has at least to say what a job costs, since one that is committed alone costs a commit; and how
- * many batches are asked, of which the cheapest counts: one that met a slow disk says nothing about the next. */
-enum { TELLING_BATCH = 16, TELLING_BATCHES = 2 };
-/* So many are no queue: the next commit takes them all, and costs hardly more for it. */
-enum { QUEUE_BEGINS = 128 };
+/* What a batch costs is a part that is the same however many share it, commit and audit log, and a part for each job.
+ * Both are the lesser of the last two batches, since one that met a slow disk says nothing about the next; a batch of a
+ * few jobs can only lower the latter. So few as QUEUE_BEGINS are no queue. */
+enum { COSTS_KEPT = 2, TELLING_BATCH = 16, QUEUE_BEGINS = 64 };
 enum { RECONNECT_FIRST_MS = 50, RECONNECT_MAX_MS = 1000, CONFLICT_WAIT_MAX_MS = 64 };
 
 typedef struct pool_thread {
@@ -22,6 +21,7 @@ typedef struct pool_thread {
   outbox outbox;
   uint32_t reconnects; /* failed ones in a row */
   int64_t ended_us;    /* its last batch; under the lock */
+  int64_t shared_us;   /* of the batch at hand: what it took that is the same for one job */
   pthread_t thread;
 } pool_thread;
 
@@ -32,10 +32,10 @@ struct job_pool {
   storage_job *head, *tail;
   uint32_t queued;
   bool stopping;
-  bool draining;                     /* no threads: a job_pool_add further up runs the queue */
-  int64_t costs_ns[TELLING_BATCHES]; /* of a job in each of the last batches that told */
-  size_t cost_count;
-  _Atomic int64_t waiting, job_ns; /* for job_pool_wait_us: queued, and the least of costs_ns; any thread */
+  bool draining; /* no threads: a job_pool_add further up runs the queue */
+  int64_t job_costs_ns[COSTS_KEPT], batch_costs_us[COSTS_KEPT];
+  size_t costs_seen;
+  _Atomic int64_t waiting, job_ns, batch_us; /* for job_pool_wait_us: queued, and the least of the costs; any thread */
   size_t started;
   pool_thread threads[];
 };
@@ -121,6 +121,7 @@ static rpc_status run_transaction(pool_thread *self, storage_job *first, const s
   int64_t start_us = monotonic_us();
   if (config->gate) pthread_mutex_lock(config->gate);
   rpc_status status = connection_run(tx, CONNECTION_BEGIN_WRITE);
+  self->shared_us += monotonic_us() - start_us;
   for (storage_job *job = first; status.code == RPC_OK && job != end; job = job->next) {
     status = job->run(job, tx);
     if (status.code == RPC_OK) status = tx->status;
@@ -130,13 +131,16 @@ static rpc_status run_transaction(pool_thread *self, storage_job *first, const s
     status = tx->status;
   }
   fault_plan_reach(faults, FAULT_BEFORE_COMMIT);
+  int64_t commit_us = monotonic_us();
   if (status.code == RPC_OK) status = connection_run(tx, CONNECTION_COMMIT);
   if (config->generation) atomic_fetch_add(config->generation, 1); /* a commit that failed may have been one */
   fault_plan_reach(faults, FAULT_AFTER_COMMIT);
   if (status.code != RPC_OK) connection_rollback(tx);
   if (config->gate) pthread_mutex_unlock(config->gate);
+  int64_t end_us = monotonic_us();
+  self->shared_us += end_us - commit_us;
   if (status.code == RPC_OK) {
-    metrics_observe_us(config->duration, monotonic_us() - start_us);
+    metrics_observe_us(config->duration, end_us - start_us);
     return status;
   }
   if (tx->trouble >= TROUBLE_BROKEN) report(self->pool, false, status.message);
@@ -146,7 +150,10 @@ static rpc_status run_transaction(pool_thread *self, storage_job *first, const s
 
 /* What is committed is acknowledged only once its audit lines are written. */
 static rpc_status flush_audit(pool_thread *self) {
-  if (!outbox_move(&self->outbox)) {
+  int64_t start_us = monotonic_us();
+  bool is_moved = outbox_move(&self->outbox);
+  self->shared_us += monotonic_us() - start_us;
+  if (!is_moved) {
     report(self->pool, false, "the audit log cannot be written");
     return rpc_status_error(RPC_UNAVAILABLE, STORAGE_REASON_AUDIT, "the audit log cannot be written");
   }
@@ -293,26 +300,35 @@ static void try_to_connect(pool_thread *self) {
   sleep_ms(wait_ms < RECONNECT_MAX_MS ? wait_ms : RECONNECT_MAX_MS);
 }
 
-/* Takes from a batch what a job costs, waits for the processor and the disk included. Under the lock. */
+static int64_t least(const int64_t costs[COSTS_KEPT]) {
+  return costs[0] < costs[1] ? costs[0] : costs[1];
+}
+
+/* Takes from a batch what it cost, waits for the processor included. Under the lock. */
 static void learn_cost(pool_thread *self, int64_t begun_us, int64_t jobs) {
   job_pool *pool = self->pool;
   if (self->ended_us > begun_us) begun_us = self->ended_us;
   self->ended_us = monotonic_us();
-  int64_t least_ns = (self->ended_us - begun_us) * 1000 / jobs;
-  if (jobs < TELLING_BATCH && least_ns >= atomic_load(&pool->job_ns))
-    return; /* a high cost does not outlive its cause */
-  pool->costs_ns[pool->cost_count++ % TELLING_BATCHES] = least_ns;
-  for (size_t i = 0; i < TELLING_BATCHES && i < pool->cost_count; i++) {
-    if (pool->costs_ns[i] < least_ns) least_ns = pool->costs_ns[i];
-  }
-  atomic_store_explicit(&pool->job_ns, least_ns, memory_order_relaxed);
+  int64_t job_ns = (self->ended_us - begun_us - self->shared_us) * 1000 / jobs;
+  if (jobs < TELLING_BATCH && job_ns >= atomic_load(&pool->job_ns)) return;
+  size_t slot = pool->costs_seen++ % COSTS_KEPT;
+  pool->job_costs_ns[slot] = job_ns;
+  pool->batch_costs_us[slot] = self->shared_us;
+  if (pool->costs_seen < COSTS_KEPT) return;
+  atomic_store_explicit(&pool->job_ns, least(pool->job_costs_ns), memory_order_relaxed);
+  atomic_store_explicit(&pool->batch_us, least(pool->batch_costs_us), memory_order_relaxed);
 }
 
+/* While a commit is under way a queue forms in any case: of what the jobs cost, what hides behind one is no wait. */
 int64_t job_pool_wait_us(const job_pool *pool) {
   int64_t jobs = atomic_load_explicit(&pool->waiting, memory_order_relaxed);
+  if (jobs < QUEUE_BEGINS) return 0;
   int64_t job_ns = atomic_load_explicit(&pool->job_ns, memory_order_relaxed);
-  return jobs < QUEUE_BEGINS ? 0
-                             : jobs * job_ns / 1000 / (int64_t)pool->config.threads; /* without threads nothing waits */
+  int64_t batch_us = atomic_load_explicit(&pool->batch_us, memory_order_relaxed);
+  int64_t wait_us = jobs * job_ns / 1000 - batch_us;
+  if (wait_us < 0) wait_us = 0;
+  wait_us += jobs / pool->config.batch_max * batch_us;
+  return wait_us / (int64_t)pool->config.threads; /* there are threads where jobs wait */
 }
 
 /* Under the lock, which it lets go meanwhile. */
@@ -322,6 +338,7 @@ static void run_next(pool_thread *self) {
   storage_job *batch = self->tx ? take_jobs(pool, pool->config.batch_max) : NULL;
   int64_t taken = queued - (int64_t)pool->queued;
   pthread_mutex_unlock(&pool->lock);
+  self->shared_us = 0;
   if (batch) {
     run_batch(self, batch);
   } else {

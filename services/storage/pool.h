@@ -36,7 +36,7 @@ void job_pool_destroy(job_pool *pool);
 void job_pool_add(job_pool *pool, storage_job *job);
 
 /* How long a job that is added now waits before it is begun, in microseconds, by what jobs have cost of late when there
- * were many: a single slow commit, or a database that has stopped, does not show; nor do the few that one commit takes.
+ * were many, beyond the commit that is under way: a single slow one, or a database that has stopped, does not show.
  * From any thread. */
 int64_t job_pool_wait_us(const job_pool *pool);
 
