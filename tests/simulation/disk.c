@@ -85,7 +85,8 @@ static void apply(image *to, const change *made) {
 
 /* Sector by sector where it is a write of several. */
 static void apply_in_part(image *to, const change *made, rpc_random *random) {
-  enum { NOTHING, ALL, SOME } fate = (int)rpc_random_between(random, NOTHING, SOME);
+  enum { NOTHING, ALL, SOME };
+  int64_t fate = rpc_random_between(random, NOTHING, SOME);
   if (fate == NOTHING) return;
   if (fate == ALL || !made->bytes) {
     apply(to, made);
