@@ -119,6 +119,33 @@ static void stopping_answers_what_is_in_flight_and_takes_no_more(void **state) {
   fixture_stop(f);
 }
 
+static void *stop_in_the_background(void *arg) {
+  background *b = arg;
+  b->f->is_stopped = gateway_stop(b->f->server, 30000);
+  return NULL;
+}
+
+static void stopping_answers_a_request_on_an_idle_connection_and_ends_that(void **state) {
+  (void)state;
+  fixture *f = fixture_start((gateway_config){.drain_grace_ms = 20000});
+  int idle = connect_to(f);
+  background b = {.f = f};
+  pthread_t thread;
+  pthread_create(&thread, NULL, stop_in_the_background, &b);
+  for (int fd; (fd = connect_to(f)) >= 0;) close(fd);
+  static const char late[] = "GET /orders/1 HTTP/1.1\r\nHost: x\r\n\r\n";
+  assert_int_equal(write(idle, late, sizeof late - 1), sizeof late - 1);
+  char answer[1024] = "";
+  assert_true(read(idle, answer, sizeof answer - 1) > 0);
+  assert_memory_equal(answer, "HTTP/1.1 200", 12);
+  assert_non_null(strcasestr(answer, "\r\nconnection: close\r\n"));
+  assert_true(is_closed(idle, 5000));
+  close(idle);
+  pthread_join(thread, NULL); /* before the grace is over: there is nobody to wait for */
+  assert_true(f->is_stopped);
+  fixture_stop(f);
+}
+
 static void a_port_in_use_is_said_at_the_start(void **state) {
   fixture *f = *state;
   gateway_config config = {
@@ -139,6 +166,7 @@ int main(void) {
       cmocka_unit_test(past_the_bound_requests_are_refused_at_once),
       cmocka_unit_test(past_the_bound_connections_wait_for_one_to_end),
       cmocka_unit_test(stopping_answers_what_is_in_flight_and_takes_no_more),
+      cmocka_unit_test(stopping_answers_a_request_on_an_idle_connection_and_ends_that),
       cmocka_unit_test(a_port_in_use_is_said_at_the_start),
   };
   int failures = cmocka_run_group_tests(tests, fixture_set_up, fixture_tear_down);
