@@ -7,8 +7,17 @@
 #include "rpc/message_check.h"
 #include "telemetry/utf8.h"
 
-/* Numbers of the fields that are read and written here, as on the wire with wire type 2 (length-delimited). */
-enum { REQUEST_METHOD_TAG = 1 << 3 | 2, REQUEST_PAYLOAD_TAG = 4 << 3 | 2, RESPONSE_PAYLOAD_TAG = 5 << 3 | 2 };
+/* What the fields that are read and written here begin with on the wire: number and wire type, 0 varint, 2
+ * length-delimited. */
+enum {
+  REQUEST_METHOD_TAG = 1 << 3 | 2,
+  REQUEST_TIMEOUT_TAG = 2 << 3 | 0,
+  REQUEST_METADATA_TAG = 3 << 3 | 2,
+  REQUEST_PAYLOAD_TAG = 4 << 3 | 2,
+  ENTRY_KEY_TAG = 1 << 3 | 2,
+  ENTRY_VALUE_TAG = 2 << 3 | 2,
+  RESPONSE_PAYLOAD_TAG = 5 << 3 | 2,
+};
 
 static size_t varint_size(size_t value) {
   size_t size = 1;
@@ -28,42 +37,53 @@ static uint8_t *write_varint(uint8_t *at, size_t value) {
   return at;
 }
 
-/* A message with the packed head and room for a payload; *payload points to that room. An empty payload has no field.
- */
-static nng_msg *pack_head(const ProtobufCMessage *head, uint8_t tag, size_t payload_size, uint8_t **payload) {
-  size_t head_size = protobuf_c_message_get_packed_size(head);
-  size_t field_size = payload_size ? 1 + varint_size(payload_size) + payload_size : 0;
-  nng_msg *message;
-  if (nng_msg_alloc(&message, head_size + field_size) != 0) return NULL;
-  uint8_t *at = nng_msg_body(message);
-  at += protobuf_c_message_pack(head, at);
-  if (payload_size) {
-    *at++ = tag;
-    at = write_varint(at, payload_size);
-  }
-  *payload = at;
-  return message;
+static size_t field_size(size_t length) {
+  return 1 + varint_size(length) + length;
 }
 
+static uint8_t *write_tag(uint8_t *at, uint8_t tag, size_t length) {
+  *at = tag;
+  return write_varint(at + 1, length);
+}
+
+static uint8_t *write_field(uint8_t *at, uint8_t tag, const void *bytes, size_t length) {
+  at = write_tag(at, tag, length);
+  memcpy(at, bytes, length);
+  return at + length;
+}
+
+/* A metadata entry whose lengths are known. */
+typedef struct entry_lengths {
+  size_t key, value, entry;
+} entry_lengths;
+
+/* Written here and not by protobuf-c: every call packs one, and it is mostly texts that are at hand. */
 nng_msg *envelope_pack_request(const char *method, uint32_t timeout_ms, const rpc_metadata *metadata, size_t count,
                                const void *payload, size_t payload_size) {
-  Rpc__V1__Request__MetadataEntry entries[RPC_METADATA_MAX];
-  Rpc__V1__Request__MetadataEntry *pointers[RPC_METADATA_MAX];
-  Rpc__V1__Request head = RPC__V1__REQUEST__INIT;
-  head.method = (char *)method;
-  head.timeout_ms = timeout_ms;
-  head.metadata = pointers;
-  for (size_t i = 0; i < count && head.n_metadata < RPC_METADATA_MAX; i++) {
+  const rpc_metadata *entries[RPC_METADATA_MAX];
+  entry_lengths lengths[RPC_METADATA_MAX];
+  size_t entry_count = 0, method_length = strlen(method);
+  size_t size = field_size(method_length);
+  if (timeout_ms) size += 1 + varint_size(timeout_ms);
+  for (size_t i = 0; i < count && entry_count < RPC_METADATA_MAX; i++) {
     if (!metadata[i].value) continue;
-    Rpc__V1__Request__MetadataEntry *entry = &entries[head.n_metadata];
-    rpc__v1__request__metadata_entry__init(entry);
-    entry->key = (char *)metadata[i].key;
-    entry->value = (char *)metadata[i].value;
-    pointers[head.n_metadata++] = entry;
+    entry_lengths *its = &lengths[entry_count];
+    *its = (entry_lengths){.key = strlen(metadata[i].key), .value = strlen(metadata[i].value)};
+    its->entry = field_size(its->key) + field_size(its->value);
+    size += field_size(its->entry);
+    entries[entry_count++] = &metadata[i];
   }
-  uint8_t *room;
-  nng_msg *message = pack_head(&head.base, REQUEST_PAYLOAD_TAG, payload_size, &room);
-  if (message && payload_size) memcpy(room, payload, payload_size);
+  if (payload_size) size += field_size(payload_size);
+  nng_msg *message;
+  if (nng_msg_alloc(&message, size) != 0) return NULL;
+  uint8_t *at = write_field(nng_msg_body(message), REQUEST_METHOD_TAG, method, method_length);
+  if (timeout_ms) at = write_tag(at, REQUEST_TIMEOUT_TAG, timeout_ms);
+  for (size_t i = 0; i < entry_count; i++) {
+    at = write_tag(at, REQUEST_METADATA_TAG, lengths[i].entry);
+    at = write_field(at, ENTRY_KEY_TAG, entries[i]->key, lengths[i].key);
+    at = write_field(at, ENTRY_VALUE_TAG, entries[i]->value, lengths[i].value);
+  }
+  if (payload_size) write_field(at, REQUEST_PAYLOAD_TAG, payload, payload_size);
   return message;
 }
 
@@ -85,25 +105,30 @@ static size_t pack_details(const rpc_status *status, Rpc__V1__ErrorDetail *detai
   return detail->reason[0] || detail->field[0] || detail->n_metadata ? 1 : 0;
 }
 
-nng_msg *envelope_pack_response(const rpc_status *status, const ProtobufCMessage *response) {
+static nng_msg *pack_error(const rpc_status *status) {
   Rpc__V1__ErrorDetail detail;
   Rpc__V1__ErrorDetail *details[] = {&detail};
   Rpc__V1__ErrorDetail__MetadataEntry entries[RPC_STATUS_FACTS];
   Rpc__V1__ErrorDetail__MetadataEntry *pointers[RPC_STATUS_FACTS];
-  Rpc__V1__Response head = RPC__V1__RESPONSE__INIT;
-  head.code = (Rpc__V1__Code)status->code;
-  size_t payload_size = 0;
-  if (status->code == RPC_OK) {
-    assert(response);
-    payload_size = protobuf_c_message_get_packed_size(response);
-  } else {
-    head.message = (char *)status->message;
-    head.details = details;
-    head.n_details = pack_details(status, &detail, entries, pointers);
-  }
-  uint8_t *room;
-  nng_msg *message = pack_head(&head.base, RESPONSE_PAYLOAD_TAG, payload_size, &room);
-  if (message && payload_size) protobuf_c_message_pack(response, room);
+  Rpc__V1__Response response = RPC__V1__RESPONSE__INIT;
+  response.code = (Rpc__V1__Code)status->code;
+  response.message = (char *)status->message;
+  response.details = details;
+  response.n_details = pack_details(status, &detail, entries, pointers);
+  nng_msg *message;
+  if (nng_msg_alloc(&message, rpc__v1__response__get_packed_size(&response)) != 0) return NULL;
+  rpc__v1__response__pack(&response, nng_msg_body(message));
+  return message;
+}
+
+/* A response that is OK is its payload: the code is 0, and what is 0 or empty is not on the wire. */
+nng_msg *envelope_pack_response(const rpc_status *status, const ProtobufCMessage *response) {
+  if (status->code != RPC_OK) return pack_error(status);
+  assert(response);
+  size_t size = protobuf_c_message_get_packed_size(response);
+  nng_msg *message;
+  if (nng_msg_alloc(&message, size ? field_size(size) : 0) != 0) return NULL;
+  if (size) protobuf_c_message_pack(response, write_tag(nng_msg_body(message), RESPONSE_PAYLOAD_TAG, size));
   return message;
 }
 

@@ -18,7 +18,11 @@ static const char *const code_names[RPC_CODE_COUNT] = {
 };
 
 rpc_status rpc_status_ok(void) {
-  return (rpc_status){.code = RPC_OK};
+  rpc_status status; /* a call makes a dozen: only what makes its texts empty is written */
+  status.code = RPC_OK;
+  status.reason[0] = status.field[0] = status.message[0] = '\0';
+  for (int i = 0; i < RPC_STATUS_FACTS; i++) status.facts[i].key[0] = status.facts[i].value[0] = '\0';
+  return status;
 }
 
 rpc_status rpc_status_error(rpc_code code, const char *reason, const char *format, ...) {
