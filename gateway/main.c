@@ -140,6 +140,30 @@ static void open_process(process *self) {
   }
 }
 
+/* libh2o makes remarks on stderr, one at each frame of a type that it does not know, which browsers send and anybody
+ * may: they become lines of the log. (The log itself writes to the descriptor.) */
+static ssize_t on_remark(void *log, const char *text, size_t size) {
+  char line[256];
+  bool is_usual = strncmp(text, "skipping frame", strlen("skipping frame")) == 0;
+  snprintf(line, sizeof line, "%.*s", (int)(size > 0 && text[size - 1] == '\n' ? size - 1 : size), text);
+  log_at(log, is_usual ? LOG_DEBUG : LOG_WARN, "a library's remark", LOG_TEXT("text", line));
+  return (ssize_t)size;
+}
+
+static FILE *take_remarks(log_sink *log) {
+  FILE *remarks = fopencookie(log, "w", (cookie_io_functions_t){.write = on_remark}), *before = stderr;
+  if (!remarks) return NULL;
+  setvbuf(remarks, NULL, _IOLBF, BUFSIZ);
+  stderr = remarks;
+  return before;
+}
+
+static void leave_remarks(FILE *before) {
+  if (!before) return;
+  fclose(stderr);
+  stderr = before;
+}
+
 static void log_ports(const process *self, const gateway *server) {
   log_field fields[GATEWAY_BACKENDS_MAX + 1];
   for (size_t i = 0; i < self->backend_count; i++) {
@@ -188,6 +212,7 @@ int main(void) {
   process_set_scheduling();
   self.nng = nng_threads_limit();
   open_process(&self);
+  FILE *plain_stderr = take_remarks(self.log);
 
   rpc_status status;
   gateway *server = gateway_create(&(gateway_config){.host = host,
@@ -222,6 +247,7 @@ int main(void) {
   destroy_clients(&self);
   tracing_flush(&self.tracing); /* spans are named by the routes */
   gateway_destroy(server);
+  leave_remarks(plain_stderr);
   log_write(self.log, is_drained ? LOG_INFO : LOG_WARN, is_drained ? "stopped" : "stopped with requests unanswered",
             NULL, 0);
   close_process(&self);

@@ -12,6 +12,8 @@ memory=600
 PYTHONDONTWRITEBYTECODE=1 timeout 280 /usr/bin/python3 "$here/bad_http.py" "$STORE_GATEWAY_HTTP_PORT" \
   "${stack_pid[store-gateway]}" "$memory" || check 'bad clients are refused' no yes
 
+check 'its log is its own lines alone, though frames were sent that libh2o remarks on' \
+  "$(jq -r .service "$stack_dir/logs/store-gateway.log" 2>&1 | sort -u)" gateway
 check 'the gateway still runs' "$(stack_runs store-gateway && echo yes)" yes
 http POST "$order_url/orders" -H 'Content-Type: application/json' \
   -d '{"customer_id":"GOOD","items":[{"product_id":"LAPTOP-001","quantity":1}],"shipping_address":"here"}'
