@@ -1,5 +1,5 @@
 /* Files as arrays in the program (embed.cmake), in one table. The viewer's are compressed, since every browser takes
- * that; they are empty where the build could not fetch it (docs/viewer.sh). */
+ * that; they are empty where the build could not fetch it (vendor.sh). */
 #include "gateway/docs.h"
 
 #include "docs/plain_html.h"

@@ -214,6 +214,7 @@ static void add_headers(h2o_req_t *req, const exchange *self) {
   if (self->content_encoding) add_header(req, "content-encoding", self->content_encoding);
   add_header(req, "x-correlation-id", self->headers.correlation_id);
   if (self->policy) add_header(req, "content-security-policy", self->policy);
+  if (self->vary) add_header(req, "vary", self->vary);
   if (self->allow[0]) add_header(req, "allow", self->allow);
   cors_add_headers(self);
   if (self->challenge) add_header(req, "www-authenticate", self->challenge);

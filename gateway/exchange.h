@@ -32,6 +32,7 @@ typedef struct exchange {
   const char *content_type;
   const char *content_encoding; /* of a body that is compressed already; NULL for any other */
   const char *policy;           /* Content-Security-Policy, of a page for browsers; NULL: none */
+  const char *vary;             /* the request's header that the answer depends on; NULL: none */
   char allow[ROUTE_ALLOW_SIZE]; /* of a 405 */
   const char *challenge;        /* of a 401 or 403; NULL: none */
   char retry_after[16];         /* seconds; of a 429 or 503 */

@@ -90,6 +90,7 @@ void pages_write_index(gateway_listener *listener) {
 }
 
 static void index_page(exchange *self) {
+  self->vary = "accept";
   if (console_is_wanted(self)) {
     console_page(self);
     return;

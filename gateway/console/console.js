@@ -1,65 +1,64 @@
-// The console: asks the gateway once a second, as any client could, and shows the answers. Nothing is asked while the
-// tab is hidden. Where the gateway asks for a token the page asks its reader; the token lives as long as the tab.
-import { byId, cell, element, milliseconds, number, spark } from './dom.js';
-import { noTotals, ratesBetween, readTotals } from './metrics.js';
+// The console: shows what the gateway's stream of events tells (events.js), places orders and moves the simulation's
+// switches, as any client could. Where the gateway asks for a token the page asks its reader; the token lives as long as
+// the tab.
+import { addChart, draw, hasCharts } from './charts.js';
+import { byId, cell, element, milliseconds, number } from './dom.js';
+import { readEvents, wake } from './events.js';
 import { explain, openOrder } from './order.js';
+import { ratesBetween } from './rates.js';
+import { showSimulation } from './simulation.js';
 
-const EVERY_MS = 1000, WINDOW = 10, KEPT = 120, TOKEN = 'store-token';
+const WINDOW = 10, TOKEN = 'store-token';
 const SERVICES = ['gateway', 'order', 'payment', 'inventory'];
-const histories = new Map(SERVICES.map((name) => [name, { totals: [], requests: [], refused: [], errors: [] }]));
+const histories = new Map(SERVICES.map((name) => [name, []])); // the last totals of each, oldest first
+const tell = (text) => { byId('state').textContent = text; };
 
 async function ask(path, options = {}) {
   const token = sessionStorage.getItem(TOKEN);
   const headers = { ...options.headers, ...(token && { Authorization: `Bearer ${token}` }) };
   const response = await fetch(path, { ...options, headers, cache: 'no-store' });
-  if (response.status === 401) byId('access').hidden = false;
+  byId('access').hidden = response.status !== 401;
   return response;
 }
 
-async function get(path) {
-  const response = await ask(path);
+async function askJson(path, options) {
+  const response = await ask(path, options);
   const body = await response.json();
-  if (!response.ok && path !== '/health') throw new Error(body.detail ?? `HTTP ${response.status}`);
+  if (!response.ok) throw new Error(body.detail ?? `HTTP ${response.status}`);
   return body;
 }
 
-// A service's processes are summed up; /targets has them all.
-async function askTotals() {
-  const all = new Map(SERVICES.map((name) => [name, { ...noTotals(), at_ms: performance.now() }]));
-  await Promise.all((await get('/targets')).map(async ({ labels: { service, replica } }) => {
-    const response = await ask(replica ? `/metrics?service=${service}&replica=${replica}` : '/metrics');
-    if (response.ok && all.has(service)) readTotals(await response.text(), all.get(service));
-  }));
-  return all;
+const send = (method, path, body, headers = {}) =>
+  ask(path, { method, body: JSON.stringify(body), headers: { 'Content-Type': 'application/json', ...headers } });
+
+function serviceRow({ service, status, detail }) {
+  const history = histories.get(service) ?? [];
+  const rates = history.length > 1 ? ratesBetween(history[0], history.at(-1)) : { requests: 0, refused: 0, errors: 0 };
+  return element('tr', { title: detail }, element('th', { scope: 'row' }, service), cell(status, status === 'SERVING' ? 'good' : 'bad'),
+    number(rates.requests.toFixed(1), 'spare'), number(milliseconds(rates.p50), 'spare'), number(milliseconds(rates.p99)),
+    number(rates.refused.toFixed(1), rates.refused > 0 ? 'warn' : ''), number(rates.errors.toFixed(1), rates.errors > 0 ? 'bad' : ''));
 }
 
-function serviceRow(name, health) {
-  const { totals, requests, refused, errors } = histories.get(name);
-  const rates = ratesBetween(totals[0], totals.at(-1));
-  const good = health === 'SERVING';
-  return element('tr', {}, element('th', { scope: 'row' }, name), cell(health, good ? 'good' : 'bad'), number(rates.requests.toFixed(1)),
-    number(milliseconds(rates.p50)), number(milliseconds(rates.p99)), number(rates.refused.toFixed(1), rates.refused > 0 ? 'warn' : ''),
-    number(rates.errors.toFixed(1), rates.errors > 0 ? 'bad' : ''),
-    cell(spark(`requests, refused ones and errors a second of ${name}`, { requests, refused, errors })));
-}
-
-function showServices(health, all) {
-  const healths = new Map([['gateway', health.status], ...health.services.map(({ service, status }) => [service, status])]);
-  for (const [name, totals] of all) {
-    const kept = histories.get(name);
-    const rates = ratesBetween(kept.totals.at(-1) ?? totals, totals);
-    kept.totals = [...kept.totals, totals].slice(-WINDOW - 1);
-    kept.requests = [...kept.requests, rates.requests].slice(-KEPT);
-    kept.refused = [...kept.refused, rates.refused].slice(-KEPT);
-    kept.errors = [...kept.errors, rates.errors].slice(-KEPT);
+function showServices({ at_ms, services, troubles }) {
+  const rates = new Map();
+  for (const { service, ...totals } of services) {
+    const history = histories.get(service);
+    if (!history || totals.requests === undefined) continue;
+    totals.at_ms = at_ms;
+    if (history.length > 0) rates.set(service, ratesBetween(history.at(-1), totals));
+    history.push(totals);
+    if (history.length > WINDOW + 1) history.shift();
+    if (rates.has(service)) rates.get(service).p99 = ratesBetween(history[0], totals).p99; // of one second it would be a gap, mostly
   }
-  byId('services').replaceChildren(...SERVICES.map((name) => serviceRow(name, healths.get(name) ?? 'unknown')));
+  byId('services').replaceChildren(...services.map(serviceRow));
+  draw(Date.now() / 1000, rates);
+  tell(troubles.length ? `live, but: ${troubles.join('; ')}` : `live, ${new Date().toLocaleTimeString()}`);
 }
 
 function showStock({ products }) {
   byId('stock').replaceChildren(...products.map((product) => element('tr', {}, element('th', { scope: 'row', title: product.product_id }, product.name),
     cell(element('meter', { max: product.received || 1, value: product.available, 'aria-label': `${product.name} available` })),
-    number(product.available, product.available === 0 ? 'bad' : ''), number(product.reserved), number(product.sold), number(product.price.toFixed(2)))));
+    number(product.available, product.available === 0 ? 'bad' : ''), number(product.reserved), number(product.sold), number(product.price.toFixed(2), 'spare'))));
   if (byId('product').options.length === products.length) return;
   byId('product').replaceChildren(...products.map(({ product_id, name }) => element('option', { value: product_id }, name)));
 }
@@ -71,31 +70,20 @@ function orderRow(order) {
     cell(new Date(order.created_at).toLocaleTimeString(), 'spare'), cell(order.customer_id, 'spare'), number(order.total_amount.toFixed(2), 'spare'), number(milliseconds(order.processing_time_ms), 'spare'));
 }
 
-// The rows are made anew only when something changed, and the keyboard's place is kept.
-let shownOrders = '';
+// The keyboard's place is kept.
 function showOrders({ orders }) {
-  const now = JSON.stringify(orders);
-  if (now === shownOrders) return;
-  shownOrders = now;
   const focused = document.activeElement?.dataset?.order;
   byId('orders').replaceChildren(...orders.map(orderRow));
   if (focused) byId('orders').querySelector(`button[data-order="${CSS.escape(focused)}"]`)?.focus();
 }
 
-async function refresh() {
-  const [health, totals, stock, orders] = await Promise.all([get('/health'), askTotals(), get('/inventory?page_size=100'), get('/orders?page_size=20')]);
-  byId('access').hidden = true;
-  showServices(health, totals);
-  showStock(stock);
-  showOrders(orders);
-  byId('state').textContent = `live, ${new Date().toLocaleTimeString()}`;
-}
+const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
 
-async function keepRefreshing() {
-  for (;;) {
-    if (!document.hidden) await refresh().catch((error) => { byId('state').textContent = `not up to date: ${error.message}`; });
-    await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
-  }
+function showBottleneck({ orders, mean_ms, steps }) {
+  const [first] = steps;
+  byId('slowest').textContent = first ? `${first.service}, ${first.name}: ${percent(first.share)} of the ${milliseconds(mean_ms)} that the last ${orders} ${orders === 1 ? 'order' : 'orders'} took on average.` : 'No order yet.';
+  byId('shares').replaceChildren(...steps.map(({ service, name, share, mean_ms: ms }) => element('tr', {}, element('th', { scope: 'row' }, service), cell(name.split('/').at(-1), 'span'),
+    cell(element('meter', { max: 1, value: share, 'aria-label': `${service}, ${name}` })), number(percent(share)), number(milliseconds(ms), 'spare'))));
 }
 
 async function place(event) {
@@ -107,10 +95,7 @@ async function place(event) {
     shipping_address: byId('address').value,
   };
   try {
-    const response = await ask('/orders', {
-      method: 'POST', body: JSON.stringify(order),
-      headers: { 'Content-Type': 'application/json', 'Idempotency-Key': Array.from(crypto.getRandomValues(new Uint32Array(4))).join('-') },
-    });
+    const response = await send('POST', '/orders', order, { 'Idempotency-Key': Array.from(crypto.getRandomValues(new Uint32Array(4))).join('-') });
     const body = await response.json();
     byId('placed').textContent = response.ok ? `${body.order_id} is ${body.status}.` : `Declined, ${body.reason}: ${body.detail}`;
   } catch (error) {
@@ -118,14 +103,32 @@ async function place(event) {
   }
 }
 
+async function change(service, body) {
+  byId('switched').textContent = `Changing what ${service} simulates.`;
+  try {
+    const response = await send('PATCH', `/simulation/${service}`, body);
+    const answer = await response.json();
+    byId('switched').textContent = response.ok ? `${service} goes by it from now on.` : `Not changed, ${answer.reason}: ${answer.detail}`;
+  } catch (error) {
+    byId('switched').textContent = `No answer: ${error.message}`;
+  }
+}
+
+const shows = { services: showServices, stock: showStock, orders: showOrders, bottleneck: showBottleneck, simulation: (all) => showSimulation(all, change) };
+
 byId('place').addEventListener('submit', place);
 byId('access').addEventListener('submit', (event) => {
   event.preventDefault();
   sessionStorage.setItem(TOKEN, byId('token').value);
   byId('token').value = '';
+  wake();
 });
 byId('orders').addEventListener('click', ({ target }) => {
   const id = target.closest('button')?.dataset.order;
-  if (id) openOrder(id, get).catch((error) => { byId('state').textContent = error.message; });
+  if (id) openOrder(id, askJson).catch((error) => tell(error.message));
 });
-keepRefreshing();
+addChart('Requests per second', '', SERVICES, ({ requests }) => requests);
+addChart('p99 latency of the last 10 seconds, ms', ' ms', SERVICES, ({ p99 }) => p99);
+addChart('Refused and failed per second', '', SERVICES, ({ refused, errors }) => refused + errors);
+byId('no-charts').hidden = hasCharts();
+readEvents(ask, (name, data) => shows[name]?.(data), tell);

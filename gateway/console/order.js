@@ -25,13 +25,18 @@ function spanRow(span, start, length, depth) {
   const x = (100 * (span.start_unix_ms - start)) / length, width = Math.max((100 * span.duration_ms) / length, 0.4);
   const bar = drawing('svg', { class: 'bar', viewBox: '0 0 100 10', preserveAspectRatio: 'none', 'aria-hidden': 'true' },
     drawing('rect', { x, y: 1, width, height: 8, class: bad ? 'bad' : '' }));
-  const name = '\u2003'.repeat(depth) + span.name + (bad ? ` (${span.reason || span.code})` : '');
+  const name = '\u2003'.repeat(depth) + span.name.replace('store.v1.', '') + (bad ? ` (${span.reason || span.code})` : '');
   return element('tr', {}, cell(span.service), cell(name, `span ${bad ? 'bad' : ''}`), cell(bar),
-    number(span.duration_ms.toFixed(1)), number(span.critical_ms.toFixed(1)));
+    number(span.duration_ms.toFixed(1)), number(span.critical_ms.toFixed(1), 'spare'));
 }
 
 function showTrace(trace) {
   const spans = trace.spans;
+  const missing = trace.unavailable.length ? ` Missing, since they did not answer: ${trace.unavailable.join(', ')}.` : '';
+  if (spans.length === 0) {
+    byId('bottleneck').textContent = `No spans of this order are kept any more.${missing}`;
+    return;
+  }
   const byId_ = new Map(spans.map((span) => [span.span_id, span]));
   const start = Math.min(...spans.map((span) => span.start_unix_ms));
   const length = Math.max(...spans.map((span) => span.start_unix_ms + span.duration_ms)) - start || 1;
@@ -39,8 +44,7 @@ function showTrace(trace) {
   const slowest = spans.reduce((a, b) => (b.critical_ms > a.critical_ms ? b : a));
   const whole = spans.reduce((sum, span) => sum + span.critical_ms, 0) || 1;
   byId('bottleneck').textContent =
-    `Most of the time: ${slowest.service}, ${slowest.name}, ${Math.round((100 * slowest.critical_ms) / whole)} % of ${whole.toFixed(0)} ms.` +
-    (trace.unavailable.length ? ` Missing, since they did not answer: ${trace.unavailable.join(', ')}.` : '');
+    `Most of the time: ${slowest.service}, ${slowest.name}, ${Math.round((100 * slowest.critical_ms) / whole)} % of ${whole.toFixed(0)} ms.${missing}`;
 }
 
 // get: fetches a path of the gateway as JSON.

@@ -8,6 +8,10 @@
 
 static const char *const profile_names[] = {[SIMULATION_NONE] = "none", [SIMULATION_DEMO] = "demo"};
 
+/* What the services' rules know a refusal of. */
+static const bool is_refusable[SIMULATION_STEP_COUNT] = {
+    [SIMULATION_RESERVE] = true, [SIMULATION_CHARGE] = true, [SIMULATION_PLACE] = true};
+
 enum { PROFILES = sizeof profile_names / sizeof profile_names[0], LINE_MAX_BYTES = 512 };
 
 /* What simulation_change passes on. */
@@ -56,6 +60,7 @@ void simulation_answer(simulation *sim, const simulation_share *share, rpc_call 
     at->failure_rate = settings.steps[step].failure_rate;
     at->min_delay_ms = (int32_t)settings.steps[step].min_delay_ms;
     at->max_delay_ms = (int32_t)settings.steps[step].max_delay_ms;
+    at->is_refusable = is_refusable[step];
   }
   rpc_call_reply(call, &message.base);
 }
@@ -98,7 +103,10 @@ static rpc_status set_step(const simulation_share *share, const Store__V1__Simul
     return rpc_status_invalid(validation_field_at(field, "steps", index, "step"), "'%.32s' is no step of this service",
                               wanted->step);
   }
-  if (wanted->optional_failure_rate_case) {
+  if (wanted->optional_failure_rate_case && !is_refusable[step]) {
+    status = rpc_status_invalid(validation_field_at(field, "steps", index, "failure_rate"), "a %s cannot be refused",
+                                wanted->step);
+  } else if (wanted->optional_failure_rate_case) {
     status = set_number(validation_field_at(field, "steps", index, "failure_rate"), wanted->failure_rate, 1,
                         &settings->steps[step].failure_rate);
   }

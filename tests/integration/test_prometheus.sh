@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
 # Prometheus itself scrapes the store with monitoring/prometheus.yml while orders are placed: every expression of every
-# dashboard and alert finds data, and what was counted is what the runner sent. The alerts pass their own tests, and one
-# order placed with curl is found in the metrics, in its trace and in every audit log.
+# dashboard and alert finds data, and what was counted is what the runner sent. The alerts pass their own tests. One order
+# placed with curl is found in Prometheus (its count, and its trace as an exemplar), in its trace, in every audit log and
+# on the console in a real browser, under one correlation id.
 # shellcheck disable=SC2016,SC2034,SC2119,SC2154 source=stack.sh
 source "$(dirname "$0")/stack.sh" "$1"
+# shellcheck source=browser.sh
+source "$(dirname "$0")/browser.sh"
+browser_prepare
 monitoring=$(dirname "$0")/../../monitoring
 folder=$stack_dir/prometheus
 
@@ -109,6 +113,9 @@ for service in order payment inventory; do
   check "$service's audit log is whole" "$status" 0
 done
 check 'the order is in its audit log' "$(jq -r 'select(.correlation_id == "'"$id"'") | .id' "$STORE_DATA_DIR/order-audit.jsonl" | sort -u)" "$order_id"
+
+export CONSOLE_CORRELATION=$id CONSOLE_ORDER=$order_id
+browse 'the order is on the console' shows
 
 # --- every expression ---
 

@@ -38,6 +38,8 @@ check "changes in payment's log" "$(grep -c '"the simulation was changed".*charg
 
 change payment '{"steps":[{"step":"reserve","failure_rate":0.5}]}'
 check "another service's step" "$http_status $(jq -r .field <<<"$http_body")" '400 steps[0].step'
+change payment '{"steps":[{"step":"refund","failure_rate":0.5}]}'
+check 'a step that cannot be refused' "$http_status $(jq -r .field <<<"$http_body")" '400 steps[0].failure_rate'
 change payment '{"time_scale":1000}'
 check 'a value out of its range' "$http_status $(jq -r .field <<<"$http_body")" '400 time_scale'
 http PATCH "$order_url/simulation/payment" -d '{}'

@@ -546,7 +546,7 @@ const ProtobufCMessageDescriptor store__v1__simulation__descriptor =
   (ProtobufCMessageInit) store__v1__simulation__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor store__v1__simulation_step__field_descriptors[4] =
+static const ProtobufCFieldDescriptor store__v1__simulation_step__field_descriptors[5] =
 {
   {
     "step",
@@ -596,9 +596,22 @@ static const ProtobufCFieldDescriptor store__v1__simulation_step__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "is_refusable",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Store__V1__SimulationStep, is_refusable),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned store__v1__simulation_step__field_indices_by_name[] = {
   1,   /* field[1] = failure_rate */
+  4,   /* field[4] = is_refusable */
   3,   /* field[3] = max_delay_ms */
   2,   /* field[2] = min_delay_ms */
   0,   /* field[0] = step */
@@ -606,7 +619,7 @@ static const unsigned store__v1__simulation_step__field_indices_by_name[] = {
 static const ProtobufCIntRange store__v1__simulation_step__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor store__v1__simulation_step__descriptor =
 {
@@ -616,7 +629,7 @@ const ProtobufCMessageDescriptor store__v1__simulation_step__descriptor =
   "Store__V1__SimulationStep",
   "store.v1",
   sizeof(Store__V1__SimulationStep),
-  4,
+  5,
   store__v1__simulation_step__field_descriptors,
   store__v1__simulation_step__field_indices_by_name,
   1,  store__v1__simulation_step__number_ranges,

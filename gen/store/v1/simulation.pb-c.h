@@ -164,10 +164,14 @@ struct  Store__V1__SimulationStep
   double failure_rate;
   int32_t min_delay_ms;
   int32_t max_delay_ms;
+  /*
+   * False: there is no failure of this step but the network's.
+   */
+  protobuf_c_boolean is_refusable;
 };
 #define STORE__V1__SIMULATION_STEP__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&store__v1__simulation_step__descriptor) \
-    , (char *)protobuf_c_empty_string, 0, 0, 0 }
+    , (char *)protobuf_c_empty_string, 0, 0, 0, 0 }
 
 
 /* Store__V1__GetSimulationRequest methods */
