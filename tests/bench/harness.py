@@ -190,6 +190,11 @@ class Bench:
         return self.keep(Stack(self)).start()
 
     @functools.cached_property
+    def readers(self):
+        """Another one with all of NNG's threads: what only reads, with many calls in flight, is faster with them."""
+        return self.keep(Stack(self, STORE_RPC_THREADS="16")).start()
+
+    @functools.cached_property
     def sizes(self):
         """Bytes of the two envelopes of GetProduct, and of the gateway's answer to it."""
         sample = self.rpc("get-product", self.stack.urls["inventory"], 1, seconds=0.3)

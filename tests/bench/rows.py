@@ -12,6 +12,7 @@ from harness import BENCH, DEBIAN_PYTHON, ORDER, ROOT, SERVICES, Stack, wait_unt
 
 # Processor time of an order when it was first measured (2 cores shared with other work): what is to be halved.
 FIRST_CPU_US_PER_ORDER = 620.0
+OWN_WRITES = 4  # of the order service: reserving, charging, confirming, confirmed
 PAYMENT_WAIT_US = 1500e3  # the median of 1 to 2 s
 
 
@@ -39,10 +40,8 @@ class Result:
 
 def alternate(bench, *measures):
     """Samples of each measure, taken in turn: A B A B ..."""
-    seconds, bench.seconds = bench.seconds, min(1, bench.seconds)
     for measure in measures:  # what is started, compiled or allocated when first used
         measure()
-    bench.seconds = seconds
     samples = [[measure() for measure in measures] for _ in range(bench.rounds)]
     return [list(column) for column in zip(*samples)]
 
@@ -60,8 +59,9 @@ def compare(bench, name, what, ours, against, baseline, target, field="per_secon
 # --- RPC ---
 
 
-def get_product(bench, transport, in_flight):
-    urls = bench.stack.urls if transport == "ipc" else bench.stack.tcp_urls
+def get_product(bench, transport, in_flight, stack=None):
+    stack = stack or bench.readers
+    urls = stack.urls if transport == "ipc" else stack.tcp_urls
     return lambda: bench.rpc("get-product", urls["inventory"], in_flight)
 
 
@@ -69,6 +69,12 @@ def rpc_rate(transport, bench):
     return compare(bench, f"rpc_{transport}_64", f"GetProduct, {transport}, 64 in flight",
                    get_product(bench, transport, 64), "bare NNG echo",
                    lambda: bench.nng(bench.echo_urls[transport], 64), ">= 0.85")
+
+
+def rpc_one_thread(bench):
+    return compare(bench, "rpc_ipc_64_one", "the same with one thread for callbacks, the default on two processors",
+                   get_product(bench, "ipc", 64, bench.stack), "bare NNG echo",
+                   lambda: bench.nng(bench.echo_urls["ipc"], 64), "")
 
 
 def rpc_latency(transport, bench):
@@ -165,21 +171,30 @@ def order(bench):
 
 
 def order_parts(bench):
-    """An order's time at 64 in flight, and the time its parts take alone: an HTTP exchange, four calls, its commits."""
+    """An order's time at 64 in flight, and the time that its parts take alone: an HTTP exchange, four calls, its commits;
+    and its steps: the same methods of the same services, with what they really do and write."""
     database = itertools.count()
-    calls = get_product(bench, "ipc", 64)
+    calls = get_product(bench, "ipc", 64, bench.stack)
+    step = lambda method, service: lambda: bench.rpc(method, bench.stack.urls[service], 64)
     storage = lambda: bench.run([bench.program("storage_load"), bench.folder / f"rows-{next(database)}.db", 64,
                                  bench.seconds])
     hello = lambda: bench.wrk(bench.hello_port, "/")
     before = sum(bench.stack.metric(s, "storage_batch_jobs_total") for s in SERVICES)
     counted = bench.orders()["calls"]
     writes = (sum(bench.stack.metric(s, "storage_batch_jobs_total") for s in SERVICES) - before) / counted
-    orders, rpc, rows, http = alternate(bench, bench.orders, calls, storage, hello)
+    orders, rpc, rows, http, stock, charge = alternate(
+        bench, bench.orders, calls, storage, hello, step("reserve-confirm", "inventory"),
+        step("process-payment", "payment"))
     ours = [1e6 / rate for rate in pick(orders, "per_second")]
     parts = [4e6 / c["per_second"] + writes * 1e6 / r["per_second"] + 1e6 / h["per_second"]
              for c, r, h in zip(rpc, rows, http)]
+    steps = [1e6 / s["per_second"] + 1e6 / p["per_second"] + 1e6 / c["per_second"] + OWN_WRITES * 1e6 / r["per_second"]
+             + 1e6 / h["per_second"] for s, p, c, r, h in zip(stock, charge, rpc, rows, http)]
     return [Result("order_parts", "an order at 64 in flight", "µs", ours,
-                   f"4 calls + {writes:.1f} durable writes + 1 HTTP exchange, each alone", parts, "<= 1.3")]
+                   f"4 calls + {writes:.1f} durable writes + 1 HTTP exchange, each alone", parts, "<= 1.3"),
+            Result("order_steps", "the same order", "µs", ours,
+                   f"reserve and confirm, charge, 1 call + {OWN_WRITES} durable writes + 1 HTTP exchange, each alone", steps,
+                   "")]
 
 
 def cpu_per_order(bench):
@@ -262,6 +277,7 @@ def bound(function, argument):
 
 ROWS = {
     "rpc_ipc_64": bound(rpc_rate, "ipc"),
+    "rpc_ipc_64_one": rpc_one_thread,
     "rpc_tcp_64": bound(rpc_rate, "tcp"),
     "rpc_ipc_1": bound(rpc_latency, "ipc"),
     "rpc_tcp_1": bound(rpc_latency, "tcp"),

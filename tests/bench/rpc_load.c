@@ -1,7 +1,8 @@
 /* Calls one method of a running service with N calls in flight, through rpc_client and the generated stubs, as any
  * caller of the service would.
  *
- *   rpc_load METHOD URL IN_FLIGHT SECONDS     METHOD: get-product, process-payment, create-order */
+ *   rpc_load METHOD URL IN_FLIGHT SECONDS     METHOD: get-product, reserve-confirm, process-payment,
+ *                                           create-order */
 #include <nng/nng.h>
 #include <string.h>
 
@@ -57,6 +58,32 @@ static void get_product(caller *self) {
   store_v1_inventory_service_get_product(self->program->client, &request, NULL, on_product, self);
 }
 
+/* A reservation and its confirmation count as one call: so no reservations are left to expire. */
+static void on_confirmed(void *arg, const rpc_status *status, const Store__V1__Reservation *answer) {
+  end(arg, status, answer ? &answer->base : NULL);
+}
+
+static void on_reserved(void *arg, const rpc_status *status, const Store__V1__ReserveInventoryResponse *answer) {
+  caller *self = arg;
+  if (status->code != RPC_OK) {
+    end(self, status, NULL);
+    return;
+  }
+  Store__V1__ConfirmReservationRequest request = STORE__V1__CONFIRM_RESERVATION_REQUEST__INIT;
+  request.reservation_id = answer->reservation_id;
+  store_v1_inventory_service_confirm_reservation(self->program->client, &request, NULL, on_confirmed, self);
+}
+
+static void reserve_confirm(caller *self) {
+  Store__V1__ReserveItem item = STORE__V1__RESERVE_ITEM__INIT, *items[] = {&item};
+  item.product_id = "LAPTOP-001";
+  item.quantity = 1;
+  Store__V1__ReserveInventoryRequest request = STORE__V1__RESERVE_INVENTORY_REQUEST__INIT;
+  request.n_items = 1;
+  request.items = items;
+  store_v1_inventory_service_reserve_inventory(self->program->client, &request, NULL, on_reserved, self);
+}
+
 static void on_payment(void *arg, const rpc_status *status, const Store__V1__ProcessPaymentResponse *payment) {
   end(arg, status, payment ? &payment->base : NULL);
 }
@@ -85,7 +112,11 @@ static void create_order(caller *self) {
 }
 
 static const method methods[] = {
-    {"get-product", get_product}, {"process-payment", process_payment}, {"create-order", create_order}};
+    {"get-product", get_product},
+    {"reserve-confirm", reserve_confirm},
+    {"process-payment", process_payment},
+    {"create-order", create_order},
+};
 
 static const method *find_method(const char *name) {
   for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
@@ -128,7 +159,7 @@ int main(int argc, char **argv) {
   static program self; /* large for a stack */
   self.method = argc == 5 ? find_method(argv[1]) : NULL;
   if (!self.method) {
-    fprintf(stderr, "usage: rpc_load get-product|process-payment|create-order URL IN_FLIGHT SECONDS\n");
+    fprintf(stderr, "usage: rpc_load get-product|reserve-confirm|process-payment|create-order URL IN_FLIGHT SECONDS\n");
     return 2;
   }
   int in_flight = (int)load_argument(argv[3]);
