@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum {
   PAGES_BEGIN = 1000, /* that the log has grown by, 4 KiB each: worth a checkpoint */
@@ -15,6 +16,7 @@ enum {
 struct checkpointer {
   storage_tx *tx;
   pthread_mutex_t *gate;
+  log_sink *log;
   int seen, due;        /* the writer's thread's: pages of the log at its last commit, and when to checkpoint next */
   pthread_mutex_t lock; /* of what follows */
   pthread_cond_t changed;
@@ -37,12 +39,24 @@ static void log_grew(void *arg, int pages) {
   pthread_mutex_unlock(&self->lock);
 }
 
+static int64_t monotonic_us(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 static void checkpoint(checkpointer *self, int pages) {
+  int64_t begun_us = monotonic_us(), held_us = 0;
   int left = connection_checkpoint(self->tx);
-  if (pages < PAGES_LONG || left > PAGES_SHORT) return;
-  pthread_mutex_lock(self->gate);
-  connection_checkpoint(self->tx);
-  pthread_mutex_unlock(self->gate);
+  if (pages >= PAGES_LONG && left <= PAGES_SHORT) {
+    pthread_mutex_lock(self->gate);
+    held_us = -monotonic_us();
+    connection_checkpoint(self->tx);
+    held_us += monotonic_us();
+    pthread_mutex_unlock(self->gate);
+  }
+  log_at(self->log, LOG_DEBUG, "checkpoint", LOG_NUMBER("pages", pages),
+         LOG_NUMBER("took_us", monotonic_us() - begun_us), LOG_NUMBER("held_us", held_us));
 }
 
 static void *thread_main(void *arg) {
@@ -64,7 +78,7 @@ static void *thread_main(void *arg) {
 }
 
 checkpointer *checkpointer_create(const connection_config *config, storage_tx *writer, pthread_mutex_t *gate,
-                                  rpc_status *status) {
+                                  log_sink *log, rpc_status *status) {
   checkpointer *self = calloc(1, sizeof *self);
   if (!self) {
     *status = rpc_status_error(RPC_UNAVAILABLE, "OUT_OF_MEMORY", "no memory for the checkpoints");
@@ -73,6 +87,7 @@ checkpointer *checkpointer_create(const connection_config *config, storage_tx *w
   pthread_mutex_init(&self->lock, NULL);
   pthread_cond_init(&self->changed, NULL);
   self->gate = gate;
+  self->log = log;
   self->tx = connection_open(config, status);
   if (self->tx) {
     self->has_thread = pthread_create(&self->thread, NULL, thread_main, self) == 0;

@@ -5,13 +5,15 @@
 #include <pthread.h>
 
 #include "storage/connection.h"
+#include "telemetry/log.h"
 
 typedef struct checkpointer checkpointer;
 
 /* Takes over from the checkpoints that `writer` would make; before writer is used by another thread. gate: held by
- * others during their transactions. NULL on failure, with the reason in *status. */
+ * others during their transactions. log gets a line of debugging for each checkpoint; may be NULL. NULL on failure, with
+ * the reason in *status. */
 checkpointer *checkpointer_create(const connection_config *config, storage_tx *writer, pthread_mutex_t *gate,
-                                  rpc_status *status);
+                                  log_sink *log, rpc_status *status);
 
 /* When writer is used no more. NULL is ignored. */
 void checkpointer_destroy(checkpointer *self);

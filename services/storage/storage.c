@@ -225,7 +225,7 @@ static rpc_status open_database(storage *db) {
   if (status.code == RPC_OK) status = connection_migrate(first, db->config.migrations);
   if (status.code == RPC_OK) status = connection_prepare_all(first);
   if (status.code == RPC_OK && db->config.threaded && !db->is_shared) {
-    db->checkpoints = checkpointer_create(&config, first, &db->gate, &status);
+    db->checkpoints = checkpointer_create(&config, first, &db->gate, db->config.log, &status);
   }
   if (status.code != RPC_OK) {
     connection_close(first);
