@@ -10,8 +10,8 @@
 typedef struct checkpointer checkpointer;
 
 /* Takes over from the checkpoints that `writer` would make; before writer is used by another thread. gate: held by
- * others during their transactions. log gets a line of debugging for each checkpoint; may be NULL. NULL on failure, with
- * the reason in *status. */
+ * others during their transactions. log gets a line of debugging for each checkpoint; may be NULL. NULL on failure,
+ * with the reason in *status. */
 checkpointer *checkpointer_create(const connection_config *config, storage_tx *writer, pthread_mutex_t *gate,
                                   log_sink *log, rpc_status *status);
 
