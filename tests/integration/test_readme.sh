@@ -5,7 +5,7 @@
 source "$(dirname "$0")/stack.sh"
 root=$(readlink -f -- "$(dirname -- "$0")/../..")
 stack_take_ports
-export STORE_BIN_DIR=$stack_bin STORE_PROFILE=none STORE_DATA_DIR=$stack_dir/data DEMO_REPORTS_DIR=$stack_dir/reports
+export STORE_BIN_DIR=$stack_bin STORE_PROFILE=none STORE_SIM_SWITCHES=on STORE_DATA_DIR=$stack_dir/data DEMO_REPORTS_DIR=$stack_dir/reports
 trap '"$root/runner/demo" down >/dev/null 2>&1; rm -rf "$stack_dir"' EXIT
 
 mapfile -t commands < <(awk '/^```sh$/ { inside = 1; next } /^```$/ { inside = 0 } inside' "$root/README.md")
