@@ -148,6 +148,7 @@ const ProtobufCFieldDescriptor *json_find_field(const ProtobufCMessageDescriptor
 /* Members mostly come in the order of the fields: the one behind the last is tried first. */
 static const ProtobufCFieldDescriptor *find_member(const frame *message, const char *name, size_t length) {
   const ProtobufCMessageDescriptor *descriptor = message->message->descriptor;
+  if (descriptor->n_fields == 0) return NULL;
   const ProtobufCFieldDescriptor *next = message->field ? message->field + 1 : descriptor->fields;
   bool is_next = next < descriptor->fields + descriptor->n_fields && is_named(next, name, length);
   return is_next ? next : json_find_field(descriptor, name, length);
