@@ -110,7 +110,8 @@ static void take_id(errand *self) {
 
 static ask *add_ask(errand *self, const char *method, ProtobufCMessage *request, int32_t *amount) {
   ask *added = &self->asks[self->ask_count++];
-  *added = (ask){.errand = self, .method = runner_door_method(method), .request = request, .amount = amount};
+  *added = (ask){.errand = self, .method = runner_door_method(method), .request = request};
+  added->amount = amount;
   snprintf(added->key, sizeof added->key, "%s-%zu", self->id, self->ask_count);
   added->timeout_ms = one_in(self->all, 8) ? (uint32_t)draw(self->all, HURRY_MIN_MS, HURRY_MAX_MS) : PATIENCE_MS;
   return added;

@@ -100,7 +100,8 @@ trouble *trouble_begin(store_world *world, int64_t counts[TROUBLE_KIND_COUNT]) {
   static const char *const services[SERVICES] = {"inventory", "payment", "order"};
   trouble *all = calloc(1, sizeof *all);
   if (!all) abort();
-  *all = (trouble){.world = world, .counts = counts};
+  all->world = world;
+  all->counts = counts;
   for (int i = 0; i < SERVICES; i++) {
     host_trouble *self = &all->hosts[i];
     *self = (host_trouble){.all = all, .service = services[i], .host = world_host(world, services[i])};
