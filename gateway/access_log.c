@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "telemetry/json_line.h"
+#include "telemetry/monotonic.h"
 
 enum { FLUSH_MS = 2000, POLL_MS = 50 };
 
@@ -58,12 +59,6 @@ static void follow_path(access_log *log) {
   open_file(log); /* where that fails the old file is as good as any */
 }
 
-static int64_t now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static bool is_closing(access_log *log) {
   pthread_mutex_lock(&log->lock);
   bool closing = log->is_closing;
@@ -82,8 +77,8 @@ static bool write_all(access_log *log, const batch *lines) {
     if (errno == EINTR) continue;
     if (errno != EAGAIN) return false;
     if (is_closing(log)) {
-      if (!log->give_up_ms) log->give_up_ms = now_ms() + FLUSH_MS;
-      if (now_ms() >= log->give_up_ms) return false;
+      if (!log->give_up_ms) log->give_up_ms = monotonic_ms() + FLUSH_MS;
+      if (monotonic_ms() >= log->give_up_ms) return false;
     }
     poll(&(struct pollfd){.fd = log->fd, .events = POLLOUT}, 1, POLL_MS);
   }

@@ -4,16 +4,11 @@
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { EVENTS = 256 };
+#include "telemetry/monotonic.h"
 
-static int64_t now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
+enum { EVENTS = 256 };
 
 /* libcurl says what it waits for on a socket. known: what curl_multi_assign left there. */
 static int watch_socket(CURL *easy, curl_socket_t socket, int what, void *arg, void *known) {
@@ -36,7 +31,7 @@ static int watch_socket(CURL *easy, curl_socket_t socket, int what, void *arg, v
 static int set_timer(CURLM *multi, long timeout_ms, void *arg) {
   (void)multi;
   curl_loop *loop = arg;
-  loop->timer_due_ms = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+  loop->timer_due_ms = timeout_ms < 0 ? -1 : monotonic_ms() + timeout_ms;
   return 0;
 }
 
@@ -85,11 +80,11 @@ void curl_loop_turn(curl_loop *loop) {
   struct epoll_event events[EVENTS];
   int64_t wait_ms = -1;
   int running;
-  int64_t left_ms = loop->timer_due_ms - now_ms();
+  int64_t left_ms = loop->timer_due_ms - monotonic_ms();
   if (loop->timer_due_ms >= 0) wait_ms = left_ms > 0 ? left_ms : 0;
   int count = epoll_wait(loop->epoll, events, EVENTS, (int)wait_ms);
   for (int i = 0; i < count; i++) take_event(loop, &events[i]);
-  if (loop->timer_due_ms >= 0 && now_ms() >= loop->timer_due_ms) {
+  if (loop->timer_due_ms >= 0 && monotonic_ms() >= loop->timer_due_ms) {
     loop->timer_due_ms = -1;
     curl_multi_socket_action(loop->multi, CURL_SOCKET_TIMEOUT, 0, &running);
   }

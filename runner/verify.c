@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "store/v1/order.pb-c.h"
+#include "telemetry/monotonic.h"
 
 enum { READ_AGAIN_MS = 250 };
 
@@ -20,18 +21,12 @@ static size_t count_not_final(const runner_listing *orders) {
   return count;
 }
 
-static int64_t now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static rpc_status read_settled_orders(runner_door *door, int64_t settle_ms, runner_listing *orders) {
   const api_method *method = runner_door_method("/store.v1.OrderService/ListOrders");
-  int64_t give_up_ms = now_ms() + settle_ms;
+  int64_t give_up_ms = monotonic_ms() + settle_ms;
   for (;;) {
     rpc_status status = runner_listing_read(door, method, orders);
-    if (status.code != RPC_OK || count_not_final(orders) == 0 || now_ms() >= give_up_ms) return status;
+    if (status.code != RPC_OK || count_not_final(orders) == 0 || monotonic_ms() >= give_up_ms) return status;
     runner_listing_free(orders);
     nanosleep(&(struct timespec){.tv_nsec = READ_AGAIN_MS * 1000000L}, NULL);
   }

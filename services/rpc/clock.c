@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "telemetry/monotonic.h"
+
 struct rpc_clock {
   pthread_mutex_t lock;
   pthread_cond_t changed; /* a timer was set that is due before the thread wakes, or the clock is stopping */
@@ -143,10 +145,7 @@ void rpc_clock_destroy(rpc_clock *clock) {
 }
 
 int64_t rpc_clock_now_us(const rpc_clock *clock) {
-  if (clock->is_virtual) return clock->virtual_now_us;
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+  return clock->is_virtual ? clock->virtual_now_us : monotonic_us();
 }
 
 int64_t rpc_clock_unix_ms(const rpc_clock *clock) {

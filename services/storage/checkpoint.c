@@ -5,7 +5,8 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
-#include <time.h>
+
+#include "telemetry/monotonic.h"
 
 enum {
   PAGES_BEGIN = 1000, /* that the log has grown by, 4 KiB each: worth a checkpoint */
@@ -37,12 +38,6 @@ static void log_grew(void *arg, int pages) {
   self->pages = pages;
   pthread_cond_signal(&self->changed);
   pthread_mutex_unlock(&self->lock);
-}
-
-static int64_t monotonic_us(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
 static void checkpoint(checkpointer *self, int pages) {

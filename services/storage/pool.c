@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "storage/outbox.h"
+#include "telemetry/monotonic.h"
 
 /* What a batch costs is a part that is the same however many share it, commit and audit log, and a part for each job.
  * Both are the lesser of the last two batches, since one that met a slow disk says nothing about the next; a batch of a
@@ -39,12 +40,6 @@ struct job_pool {
   size_t started;
   pool_thread threads[];
 };
-
-static int64_t monotonic_us(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 /* Half of that to all of it, so that those who met once do not meet again. */
 static void sleep_ms(int64_t milliseconds) {

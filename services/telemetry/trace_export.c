@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "telemetry/monotonic.h"
 #include "telemetry/trace_otlp.h"
 
 enum {
@@ -44,12 +45,6 @@ struct trace_exporter {
   trace_record *queue;
   trace_record *batch; /* the thread's */
 };
-
-static int64_t now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 void trace_exporter_offer(void *arg, const trace_record *record) {
   trace_exporter *exporter = arg;
@@ -98,11 +93,11 @@ static post_outcome post(trace_exporter *exporter, const char *body, size_t leng
   curl_easy_setopt(exporter->post, CURLOPT_POSTFIELDS, body);
   curl_easy_setopt(exporter->post, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)length);
   if (curl_multi_add_handle(exporter->multi, exporter->post) != CURLM_OK) return POST_AGAIN;
-  int64_t timeout_at_ms = now_ms() + exporter->config.timeout_ms;
+  int64_t timeout_at_ms = monotonic_ms() + exporter->config.timeout_ms;
   int running = 1;
   CURLcode result = CURLE_OPERATION_TIMEDOUT;
   while (curl_multi_perform(exporter->multi, &running) == CURLM_OK && running > 0 &&
-         now_ms() < post_deadline(exporter, timeout_at_ms)) {
+         monotonic_ms() < post_deadline(exporter, timeout_at_ms)) {
     curl_multi_poll(exporter->multi, NULL, 0, POLL_MS, NULL);
   }
   int left;
@@ -118,8 +113,8 @@ static post_outcome post(trace_exporter *exporter, const char *body, size_t leng
 static bool back_off(trace_exporter *exporter, uint32_t attempt) {
   int64_t wait_ms = (int64_t)exporter->config.backoff_ms << (attempt < 16 ? attempt : 16);
   pthread_mutex_lock(&exporter->lock);
-  if (!exporter->stopping) wait_for(exporter, now_ms() + wait_ms, SIZE_MAX);
-  bool go_on = !exporter->stopping || now_ms() < exporter->stop_by_ms;
+  if (!exporter->stopping) wait_for(exporter, monotonic_ms() + wait_ms, SIZE_MAX);
+  bool go_on = !exporter->stopping || monotonic_ms() < exporter->stop_by_ms;
   bool stopping = exporter->stopping;
   pthread_mutex_unlock(&exporter->lock);
   if (go_on && stopping) nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000L}, NULL);
@@ -154,9 +149,9 @@ static void *run(void *arg) {
   bool go_on = true;
   while (go_on) {
     pthread_mutex_lock(&exporter->lock);
-    wait_for(exporter, now_ms() + exporter->config.interval_ms, exporter->config.batch_spans);
+    wait_for(exporter, monotonic_ms() + exporter->config.interval_ms, exporter->config.batch_spans);
     size_t count = take_batch(exporter);
-    go_on = !exporter->stopping || (exporter->queued > 0 && now_ms() < exporter->stop_by_ms);
+    go_on = !exporter->stopping || (exporter->queued > 0 && monotonic_ms() < exporter->stop_by_ms);
     pthread_mutex_unlock(&exporter->lock);
     if (count > 0) send_batch(exporter, count);
   }
@@ -266,7 +261,7 @@ void trace_exporter_destroy(trace_exporter *exporter) {
   if (exporter == NULL) return;
   pthread_mutex_lock(&exporter->lock);
   exporter->stopping = true;
-  exporter->stop_by_ms = now_ms() + exporter->config.shutdown_ms;
+  exporter->stop_by_ms = monotonic_ms() + exporter->config.shutdown_ms;
   pthread_cond_signal(&exporter->changed);
   pthread_mutex_unlock(&exporter->lock);
   pthread_join(exporter->thread, NULL);
