@@ -11,6 +11,7 @@
 #include "api.h"
 #include "gateway/json_scalar.h"
 #include "gateway/json_time.h"
+#include "telemetry/json_digits.h"
 #include "telemetry/json_plain.h"
 #include "telemetry/utf8.h"
 
@@ -116,15 +117,11 @@ void json_write_key(json_writer *writer, const char *key) {
   put(writer, ':');
 }
 
-/* Integers are most of the numbers written: the digits from the last to the first, without printf. */
 static void write_digits(json_writer *writer, bool quoted, bool is_negative, uint64_t value) {
-  char text[32];
+  char text[3 + JSON_DIGITS_MAX];
   char *at = text + sizeof text;
   if (quoted) *--at = '"';
-  do {
-    *--at = (char)('0' + value % 10);
-    value /= 10;
-  } while (value > 0);
+  at = json_digits(at, value);
   if (is_negative) *--at = '-';
   if (quoted) *--at = '"';
   json_write_raw(writer, at, (size_t)(text + sizeof text - at));
@@ -135,7 +132,7 @@ static void write_unsigned(json_writer *writer, bool quoted, uint64_t value) {
 }
 
 static void write_signed(json_writer *writer, bool quoted, int64_t value) {
-  write_digits(writer, quoted, value < 0, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
+  write_digits(writer, quoted, value < 0, json_magnitude(value));
 }
 
 void json_write_integer(json_writer *writer, int64_t value) {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "telemetry/json_digits.h"
 #include "telemetry/json_plain.h"
 #include "telemetry/utf8.h"
 
@@ -108,13 +109,9 @@ void json_line_text(json_line *line, const char *key, const char *value) {
 }
 
 void json_line_number(json_line *line, const char *key, int64_t value) {
-  char digits[24], *at = digits + sizeof digits;
-  uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-  *--at = '\0';
-  do {
-    *--at = (char)('0' + rest % 10);
-    rest /= 10;
-  } while (rest > 0);
+  char text[1 + JSON_DIGITS_MAX + 1], *end = text + sizeof text - 1;
+  *end = '\0';
+  char *at = json_digits(end, json_magnitude(value));
   if (value < 0) *--at = '-';
   put_field(line, key, at);
 }
