@@ -65,17 +65,13 @@ static void end(connection *self, connections_reason reason) {
 /* -- a look at all of them ------------------------------------------------------------------------------------------
  */
 
-static int64_t since_us(const struct timeval *then, const struct timeval *now) {
-  return (int64_t)(now->tv_sec - then->tv_sec) * 1000000 + (now->tv_usec - then->tv_usec);
-}
-
 static int look_at_request(h2o_req_t *req, void *arg) {
   const connections *self = arg;
   connection *client = connection_of(req);
   bool has_begun = req->timestamps.request_begin_at.tv_sec != 0, has_arrived = req->processed_at.at.tv_sec != 0;
   if (!client || !has_begun || has_arrived) return 0;
   struct timeval now = *h2o_get_timestamp(self->context, NULL, NULL);
-  int64_t taken_us = since_us(&req->timestamps.request_begin_at, &now);
+  int64_t taken_us = h2o_timeval_subtract(&req->timestamps.request_begin_at, &now);
   client->incoming++;
   client->incoming_headers += req->headers.size * 2 * sizeof *req->headers.entries;
   if (taken_us > (int64_t)self->limits.request_timeout_ms * 1000) client->is_slow = true;

@@ -129,10 +129,8 @@ static part *begin_part(event_round *self, part *new) {
 }
 
 static rpc_client *client_of(const gateway *server, const char *service) {
-  for (size_t i = 0; i < server->config.backend_count; i++) {
-    if (strcmp(server->backends[i].name, service) == 0) return server->backends[i].client;
-  }
-  return NULL;
+  const gateway_backend *backend = gateway_find_backend(server, service);
+  return backend ? backend->client : NULL;
 }
 
 static void ask_processes(event_round *self, const rpc_call_options *options) {

@@ -7,7 +7,7 @@
 
 #include "gateway/event_round.h"
 
-enum { DEFAULT_STREAMS = 64, DEFAULT_INTERVAL_MS = 1000, HEARTBEAT_MS = 5000, FRAME_MAX = 4 * 1024 * 1024 };
+enum { HEARTBEAT_MS = 5000, FRAME_MAX = 4 * 1024 * 1024 };
 
 static const char *const kind_names[EVENTS_KINDS] = {"services", "stock", "orders", "simulation", "bottleneck"};
 
@@ -161,7 +161,7 @@ void events_publish(events *self, events_kind kind, const char *json, size_t len
 void events_page(exchange *self) {
   gateway *server = self->listener->server;
   events *all = server->events;
-  unsigned max = server->config.max_event_streams ? server->config.max_event_streams : DEFAULT_STREAMS;
+  unsigned max = server->config.max_event_streams;
   rpc_status status = rpc_status_ok();
   stream *new = NULL;
   if (server->context.shutdown_requested) {
@@ -201,7 +201,7 @@ void events_open(gateway *server) {
     return;
   }
   h2o_linklist_init_anchor(&self->streams);
-  uint32_t interval_ms = server->config.event_interval_ms ? server->config.event_interval_ms : DEFAULT_INTERVAL_MS;
+  uint32_t interval_ms = server->config.event_interval_ms;
   self->interval_us = (int64_t)interval_ms * 1000;
   h2o_timeout_init(server->context.loop, &self->ticks, interval_ms < HEARTBEAT_MS ? interval_ms : HEARTBEAT_MS);
   self->tick.cb = on_tick;

@@ -67,6 +67,9 @@ struct gateway {
   bool is_loop_done;     /* set by the loop before it ends: all that it had is freed */
 };
 
+/* Who answers the service of that name (api_service); NULL where nobody that this gateway knows does. */
+const gateway_backend *gateway_find_backend(const gateway *server, const char *name);
+
 /* Sets the labels and looks up the series. */
 void gateway_endpoint_init(gateway_endpoint *endpoint, gateway *server, const gateway_backend *backend,
                            const char *method, const char *path);

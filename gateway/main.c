@@ -199,14 +199,19 @@ int main(void) {
   process self = {.data_dir = settings_data_dir()};
   const char *host = settings_text("STORE_GATEWAY_HOST", "127.0.0.1");
   uint16_t port = port_setting("gateway", HTTP_PORT);
-  uint32_t max_in_flight = (uint32_t)settings_integer("STORE_MAX_IN_FLIGHT", 16384, 1, 1000000);
-  uint32_t max_connections = (uint32_t)settings_integer("STORE_GATEWAY_MAX_CONNECTIONS", 16384, 1, 1000000);
-  uint32_t request_timeout_ms = (uint32_t)settings_integer("STORE_GATEWAY_REQUEST_TIMEOUT_MS", 20000, 100, 3600000);
-  uint32_t drain_grace_ms = (uint32_t)settings_integer("STORE_GATEWAY_DRAIN_GRACE_MS", 1500, 1, DRAIN_MS - 1000);
+  uint32_t max_in_flight = (uint32_t)settings_integer("STORE_MAX_IN_FLIGHT", GATEWAY_IN_FLIGHT_DEFAULT, 1, 1000000);
+  uint32_t max_connections =
+      (uint32_t)settings_integer("STORE_GATEWAY_MAX_CONNECTIONS", GATEWAY_CONNECTIONS_DEFAULT, 1, 1000000);
+  uint32_t request_timeout_ms =
+      (uint32_t)settings_integer("STORE_GATEWAY_REQUEST_TIMEOUT_MS", GATEWAY_REQUEST_TIMEOUT_MS_DEFAULT, 100, 3600000);
+  uint32_t drain_grace_ms =
+      (uint32_t)settings_integer("STORE_GATEWAY_DRAIN_GRACE_MS", GATEWAY_DRAIN_GRACE_MS_DEFAULT, 1, DRAIN_MS - 1000);
   size_t max_buffered =
-      (size_t)settings_integer("STORE_GATEWAY_MAX_BUFFERED_BYTES", 256 << 20, 1 << 20, (int64_t)1 << 40);
-  uint32_t max_event_streams = (uint32_t)settings_integer("STORE_GATEWAY_MAX_EVENT_STREAMS", 64, 1, 10000);
-  uint32_t event_interval_ms = (uint32_t)settings_integer("STORE_GATEWAY_EVENT_INTERVAL_MS", 1000, 100, 60000);
+      (size_t)settings_integer("STORE_GATEWAY_MAX_BUFFERED_BYTES", GATEWAY_BUFFERED_DEFAULT, 1 << 20, (int64_t)1 << 40);
+  uint32_t max_event_streams =
+      (uint32_t)settings_integer("STORE_GATEWAY_MAX_EVENT_STREAMS", GATEWAY_EVENT_STREAMS_DEFAULT, 1, 10000);
+  uint32_t event_interval_ms =
+      (uint32_t)settings_integer("STORE_GATEWAY_EVENT_INTERVAL_MS", GATEWAY_EVENT_INTERVAL_MS_DEFAULT, 100, 60000);
   raise_descriptor_limit();
   process_block_signals();
   process_set_scheduling();

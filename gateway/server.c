@@ -21,16 +21,10 @@
 
 enum {
   SERVICES_MAX = 256,
-  DEFAULT_BODY = 1024 * 1024,
-  DEFAULT_IN_FLIGHT = 16384,
-  DEFAULT_CONNECTIONS = 16384,
-  DEFAULT_BUFFERED = 256 * 1024 * 1024,
-  DEFAULT_REQUEST_TIMEOUT_MS = 20000,
   BODY_GRACE = 4,          /* h2o reads bodies that many times too long, so that their 413 is read too */
   DESCRIPTORS_SPARED = 64, /* of the process's limit, for all that is not an HTTP connection */
   STOP_STEP_MS = 10,
-  LAST_HANDSHAKES_MS = 50,       /* connections that have begun as a drain does come to be */
-  DEFAULT_DRAIN_GRACE_MS = 1500, /* the second GOAWAY comes after 1000 */
+  LAST_HANDSHAKES_MS = 50, /* connections that have begun as a drain does come to be */
 };
 
 /* What is smaller is not worth a client's time: a packet is a packet. */
@@ -196,10 +190,9 @@ static void set_stage(gateway *server, int stage) {
 
 /* -- making and ending ------------------------------------------------------------------------------------------- */
 
-/* Who answers a service; NULL where nobody that this gateway knows does. */
-static const gateway_backend *backend_of(const gateway *server, const api_service *service) {
+const gateway_backend *gateway_find_backend(const gateway *server, const char *name) {
   for (size_t i = 0; i < server->config.backend_count; i++) {
-    if (strcmp(server->backends[i].name, service->name) == 0) return &server->backends[i];
+    if (strcmp(server->backends[i].name, name) == 0) return &server->backends[i];
   }
   return NULL;
 }
@@ -208,7 +201,7 @@ static rpc_status add_routes(gateway *server, gateway_listener *listener) {
   const api_service *services[SERVICES_MAX];
   size_t count = 0;
   for (size_t i = 0; i < api_service_count && count < SERVICES_MAX; i++) {
-    const gateway_backend *backend = backend_of(server, api_services[i]);
+    const gateway_backend *backend = gateway_find_backend(server, api_services[i]->name);
     if (backend && (!listener->backend || listener->backend == backend)) services[count++] = api_services[i];
   }
   rpc_status status;
@@ -218,8 +211,8 @@ static rpc_status add_routes(gateway *server, gateway_listener *listener) {
   listener->endpoints = calloc(count + 1, sizeof *listener->endpoints);
   if (!listener->endpoints) return rpc_status_error(RPC_RESOURCE_EXHAUSTED, "", "no memory");
   for (size_t i = 0; i < count; i++) {
-    gateway_endpoint_init(&listener->endpoints[i], server, backend_of(server, all[i].service), all[i].api->http_method,
-                          all[i].api->path);
+    gateway_endpoint_init(&listener->endpoints[i], server, gateway_find_backend(server, all[i].service->name),
+                          all[i].api->http_method, all[i].api->path);
   }
   pages_write_index(listener);
   return rpc_status_ok();
@@ -281,12 +274,14 @@ static void take_replicas(gateway *server) {
 static void configure(gateway *server) {
   gateway_config *config = &server->config;
   if (!config->host) config->host = "127.0.0.1";
-  if (!config->max_body) config->max_body = DEFAULT_BODY;
-  if (!config->max_in_flight) config->max_in_flight = DEFAULT_IN_FLIGHT;
-  if (!config->max_connections) config->max_connections = DEFAULT_CONNECTIONS;
-  if (!config->max_buffered) config->max_buffered = DEFAULT_BUFFERED;
-  if (!config->drain_grace_ms) config->drain_grace_ms = DEFAULT_DRAIN_GRACE_MS;
-  if (!config->request_timeout_ms) config->request_timeout_ms = DEFAULT_REQUEST_TIMEOUT_MS;
+  if (!config->max_body) config->max_body = GATEWAY_BODY_DEFAULT;
+  if (!config->max_in_flight) config->max_in_flight = GATEWAY_IN_FLIGHT_DEFAULT;
+  if (!config->max_connections) config->max_connections = GATEWAY_CONNECTIONS_DEFAULT;
+  if (!config->max_buffered) config->max_buffered = GATEWAY_BUFFERED_DEFAULT;
+  if (!config->drain_grace_ms) config->drain_grace_ms = GATEWAY_DRAIN_GRACE_MS_DEFAULT;
+  if (!config->request_timeout_ms) config->request_timeout_ms = GATEWAY_REQUEST_TIMEOUT_MS_DEFAULT;
+  if (!config->max_event_streams) config->max_event_streams = GATEWAY_EVENT_STREAMS_DEFAULT;
+  if (!config->event_interval_ms) config->event_interval_ms = GATEWAY_EVENT_INTERVAL_MS_DEFAULT;
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur > 2 * DESCRIPTORS_SPARED &&
       config->max_connections > limit.rlim_cur - DESCRIPTORS_SPARED) {

@@ -20,6 +20,18 @@
 
 enum { GATEWAY_BACKENDS_MAX = 16, GATEWAY_REPLICAS_MAX = 64 };
 
+/* What stands for a 0 in gateway_config. */
+enum {
+  GATEWAY_BODY_DEFAULT = 1024 * 1024,
+  GATEWAY_IN_FLIGHT_DEFAULT = 16384,
+  GATEWAY_CONNECTIONS_DEFAULT = 16384,
+  GATEWAY_BUFFERED_DEFAULT = 256 * 1024 * 1024,
+  GATEWAY_REQUEST_TIMEOUT_MS_DEFAULT = 20000,
+  GATEWAY_DRAIN_GRACE_MS_DEFAULT = 1500, /* the second GOAWAY comes after 1000 */
+  GATEWAY_EVENT_STREAMS_DEFAULT = 64,
+  GATEWAY_EVENT_INTERVAL_MS_DEFAULT = 1000,
+};
+
 /* A process behind the gateway, and how it is reached. */
 typedef struct gateway_backend {
   const char *name; /* as in api_service: it answers all services of that name */
@@ -33,7 +45,7 @@ typedef struct gateway_replica {
   rpc_client *client;  /* to this process alone */
 } gateway_replica;
 
-/* Pointers outlive the gateway. */
+/* Pointers outlive the gateway. Of bounds and times 0 is the default above. */
 typedef struct gateway_config {
   const char *host;                /* address to listen on; NULL: "127.0.0.1" */
   uint16_t port;                   /* of the listener for all services; 0: any free one */
@@ -46,21 +58,21 @@ typedef struct gateway_config {
   metrics_registry *metrics;
   trace_recorder *traces;      /* may be NULL */
   log_sink *log;               /* may be NULL */
-  size_t max_body;             /* bytes of a request's body, past which it is refused with 413; 0: 1 MiB */
-  uint32_t max_in_flight;      /* requests being answered, past which one is refused with 429; 0: 16384 */
-  uint32_t max_connections;    /* past which no more are accepted until one ends; 0: 16384. Never more
+  size_t max_body;             /* bytes of a request's body, past which it is refused with 413 */
+  uint32_t max_in_flight;      /* requests being answered, past which one is refused with 429 */
+  uint32_t max_connections;    /* past which no more are accepted until one ends. Never more
                                   than the process may have descriptors for */
   const char *cors_origins;    /* of other pages that may call, comma-separated, or "*"; NULL: none */
   const char *access_log;      /* a file or pipe for a line of JSON a request: access_log.h; NULL: none */
   auth *auth;                  /* who may call what; NULL: everybody may */
   gateway_tls_config tls;      /* its cert_file NULL: no TLS */
   uint32_t request_timeout_ms; /* for a request to arrive, for its answer to be taken (and again for each MiB of it),
-                                  and for an idle connection; 0: 20000 */
-  uint32_t drain_grace_ms;     /* how long a stopping gateway waits for requests on idle connections; 0: 1500 */
+                                  and for an idle connection */
+  uint32_t drain_grace_ms;     /* how long a stopping gateway waits for requests on idle connections */
   size_t max_buffered;         /* bytes of all requests that arrive and answers that wait for their clients, past which
-                                  the connections that hold the most are ended; 0: 256 MiB */
-  uint32_t max_event_streams;  /* readers of GET /events at once; 0: 64 */
-  uint32_t event_interval_ms;  /* between two looks at the services for them; 0: 1000 */
+                                  the connections that hold the most are ended */
+  uint32_t max_event_streams;  /* readers of GET /events at once */
+  uint32_t event_interval_ms;  /* between two looks at the services for them */
 } gateway_config;
 
 typedef struct gateway gateway;

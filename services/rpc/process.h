@@ -14,8 +14,7 @@ void process_block_signals(void);
 /* STORE_SCHEDULING: "batch" asks the kernel for SCHED_BATCH (sched(7)): a thread that wakes up does not interrupt the
  * one that runs. NNG hands each message through several threads, which on few cores interrupt each other at every
  * step. But neither do they interrupt another process that computes, and wait for its time slice: for machines that do
- * nothing else. "normal" (default) leaves the policy as it
- * is. Before any thread is started. */
+ * nothing else. "normal" (default) leaves the policy as it is. Before any thread is started. */
 void process_set_scheduling(void);
 
 /* STORE_LOG_LEVEL: debug, info (default), warn or error. */
