@@ -31,6 +31,8 @@ static const char *const outcome_names[OUTCOME_COUNT] = {"done", "refused", "tim
 /* A temporary error comes at once: after these milliseconds. */
 enum { ERROR_MIN_MS = 2, ERROR_MAX_MS = 5 };
 
+const char *const simulation_profile_names[] = {[SIMULATION_NONE] = "none", [SIMULATION_DEMO] = "demo", NULL};
+
 static const simulation_settings profiles[] = {
     [SIMULATION_NONE] = {.profile = SIMULATION_NONE, .time_scale = 1},
     [SIMULATION_DEMO] = {.profile = SIMULATION_DEMO,
@@ -76,9 +78,8 @@ const char *simulation_step_name(simulation_step step) {
 }
 
 simulation_settings simulation_settings_from_environment(void) {
-  static const char *const names[] = {[SIMULATION_NONE] = "none", [SIMULATION_DEMO] = "demo", NULL};
   static const char *const switches[] = {"off", "on", NULL};
-  simulation_settings settings = profiles[settings_choice("STORE_PROFILE", SIMULATION_DEMO, names)];
+  simulation_settings settings = profiles[settings_choice("STORE_PROFILE", SIMULATION_DEMO, simulation_profile_names)];
   settings.is_switchable = settings_choice("STORE_SIM_SWITCHES", settings.is_switchable, switches) == 1;
   settings.time_scale = settings_decimal("STORE_SIM_TIME_SCALE", settings.time_scale, 0, SIMULATION_TIME_SCALE_MAX);
   settings.timeout_rate = settings_decimal("STORE_SIM_TIMEOUT_RATE", settings.timeout_rate, 0, 1);

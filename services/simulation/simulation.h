@@ -47,6 +47,9 @@ simulation_settings simulation_settings_of(simulation_profile profile);
 /* "charge" */
 const char *simulation_step_name(simulation_step step);
 
+/* "none" and "demo", by simulation_profile; ended by NULL. */
+extern const char *const simulation_profile_names[];
+
 /* STORE_PROFILE (demo, none), then what single variables override: STORE_SIM_TIME_SCALE (0 to 100),
  * STORE_SIM_<STEP>_FAILURE_RATE, STORE_SIM_TIMEOUT_RATE, STORE_SIM_ERROR_RATE, STORE_SIM_<STEP>_MIN_DELAY_MS and
  * _MAX_DELAY_MS. STORE_SIM_SWITCHES (on, off): is_switchable; on in profile demo, off in none, since what is to be

@@ -6,13 +6,11 @@
 
 #include "validation/validation.h"
 
-static const char *const profile_names[] = {[SIMULATION_NONE] = "none", [SIMULATION_DEMO] = "demo"};
-
 /* What the services' rules know a refusal of. */
 static const bool is_refusable[SIMULATION_STEP_COUNT] = {
     [SIMULATION_RESERVE] = true, [SIMULATION_CHARGE] = true, [SIMULATION_PLACE] = true};
 
-enum { PROFILES = sizeof profile_names / sizeof profile_names[0], LINE_MAX_BYTES = 512 };
+enum { LINE_MAX_BYTES = 512 };
 
 /* What simulation_change passes on. */
 typedef struct change {
@@ -45,7 +43,7 @@ void simulation_answer(simulation *sim, const simulation_share *share, rpc_call 
   Store__V1__Simulation message = STORE__V1__SIMULATION__INIT;
   Store__V1__SimulationStep steps[SIMULATION_STEP_COUNT], *pointers[SIMULATION_STEP_COUNT];
   message.service = (char *)share->service;
-  message.profile = (char *)profile_names[settings.profile];
+  message.profile = (char *)simulation_profile_names[settings.profile];
   message.is_changed = is_changed(share, &settings);
   message.is_switchable = settings.is_switchable;
   message.time_scale = settings.time_scale;
@@ -76,8 +74,8 @@ static rpc_status set_number(const char *field, double value, double max, double
 
 static rpc_status set_profile(const simulation_share *share, const char *name, simulation_settings *settings) {
   if (name[0] == '\0') return rpc_status_ok();
-  for (int i = 0; i < PROFILES; i++) {
-    if (strcmp(profile_names[i], name) != 0) continue;
+  for (int i = 0; simulation_profile_names[i]; i++) {
+    if (strcmp(simulation_profile_names[i], name) != 0) continue;
     bool is_switchable = settings->is_switchable;
     *settings = simulation_share_profile(share, (simulation_profile)i);
     settings->is_switchable = is_switchable;
@@ -149,9 +147,9 @@ static rpc_status apply(simulation_settings *settings, const void *arg) {
 
 /* "demo; time scale 1, timeouts 0.05, errors 0.02; charge 0.285 1050-2150 ms; …" */
 static void describe(const simulation_share *share, const simulation_settings *settings, char text[LINE_MAX_BYTES]) {
-  int length =
-      snprintf(text, LINE_MAX_BYTES, "%s; time scale %g, timeouts %g, errors %g", profile_names[settings->profile],
-               settings->time_scale, settings->timeout_rate, settings->error_rate);
+  int length = snprintf(text, LINE_MAX_BYTES, "%s; time scale %g, timeouts %g, errors %g",
+                        simulation_profile_names[settings->profile], settings->time_scale, settings->timeout_rate,
+                        settings->error_rate);
   for (simulation_step step = share->first; step <= share->last && length < LINE_MAX_BYTES; step++) {
     length += snprintf(text + length, (size_t)(LINE_MAX_BYTES - length), "; %s %g %d-%d ms", simulation_step_name(step),
                        settings->steps[step].failure_rate, (int)settings->steps[step].min_delay_ms,

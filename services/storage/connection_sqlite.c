@@ -1,5 +1,6 @@
 /* SQLite as an engine: opening, preparing once, binding, stepping, what its errors mean, and its write-ahead log.
  * Called by connection.c through the table at the end. */
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,12 @@ static void sqlite_execute(storage_tx *tx, const char *script, int64_t *value) {
   check(tx, sqlite3_exec(((sqlite_connection *)tx)->db, script, take_value, value, NULL), "storage");
 }
 
+/* Of the whole library, which takes it only before its first use: no count of its memory, and no lock around each
+ * allocation for it. */
+static void configure(void) {
+  sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static storage_tx *sqlite_open(const connection_config *config) {
   sqlite_connection *self = calloc(1, sizeof *self);
   if (!self) return NULL;
@@ -64,7 +71,8 @@ static storage_tx *sqlite_open(const connection_config *config) {
     free(self);
     return NULL;
   }
-  sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* no count of its memory, and no lock around each allocation for it */
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, configure);
   int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (config->read_only ? 0 : SQLITE_OPEN_CREATE);
   check(&self->tx, sqlite3_open_v2(config->database, &self->db, flags, NULL), config->database);
   if (self->tx.status.code != RPC_OK) return &self->tx;
@@ -75,8 +83,7 @@ static storage_tx *sqlite_open(const connection_config *config) {
                  NULL);
   /* A process that was killed may have written what it did not come to sync. It is seen from here on, so it must not be
    * lost any more: a checkpoint syncs the log first. */
-  if (!config->read_only) sqlite_execute(&self->tx, "PRAGMA wal_checkpoint(PASSIVE);", NULL);
-  if (config->read_only) sqlite_execute(&self->tx, "PRAGMA query_only = 1;", NULL);
+  sqlite_execute(&self->tx, config->read_only ? "PRAGMA query_only = 1;" : "PRAGMA wal_checkpoint(PASSIVE);", NULL);
   return &self->tx;
 }
 
