@@ -15,6 +15,7 @@ import threading
 import time
 import urllib.request
 
+from checks import check, finish
 from http2_frames import (ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, INDEXED_STATUS, PING, PREFACE,
                           PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE, Closed, Connection, frame, header, request,
                           settings)
@@ -23,15 +24,6 @@ PORT, PID, MEMORY_MIB = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 PATIENCE = 60  # seconds for what takes two to five
 ORDER = b'{"customer_id":"C","items":[{"product_id":"LAPTOP-001","quantity":1}],"shipping_address":"here"}'
 PROTOCOL, FLOW_CONTROL, STREAM_CLOSED, FRAME_SIZE, REFUSED, COMPRESSION = 1, 3, 5, 6, 7, 9
-checks = failures = 0
-
-
-def check(what, actual, expected):
-    global checks, failures
-    checks += 1
-    if actual != expected:
-        failures += 1
-        print(f"FAILED: {what}: got {actual!r}, expected {expected!r}")
 
 
 def get(path):
@@ -395,5 +387,4 @@ for part in (rules, streams, rules_of_http_1, slow_clients, all_floods):
 if MEMORY_MIB:
     check(f"memory: {memory('VmHWM') - base} MiB more", memory("VmHWM") - base <= MEMORY_MIB, True)
     check("which is given back", wait_for(lambda: memory("VmRSS") - base <= MEMORY_MIB // 2), True)
-print(f"{checks - failures} of {checks} checks passed")
-sys.exit(1 if failures else 0)
+finish()

@@ -10,6 +10,7 @@ import socket
 import struct
 import sys
 
+from checks import check, finish
 from rpc.v1.envelope_pb2 import Request, Response
 from rpc.v1.status_pb2 import Code
 from store.v1 import inventory_pb2, order_pb2, payment_pb2
@@ -18,15 +19,6 @@ ORDER, PAYMENT, INVENTORY = ("127.0.0.1", int(sys.argv[1])), ("127.0.0.1", int(s
 CREATE, PAY = "/store.v1.OrderService/CreateOrder", "/store.v1.PaymentService/ProcessPayment"
 HELLO = b"\0SP\0\0\x30\0\0"  # of a REQ socket
 MESSAGE_MAX = 1 << 20
-checks = failures = 0
-
-
-def check(what, actual, expected):
-    global checks, failures
-    checks += 1
-    if actual != expected:
-        failures += 1
-        print(f"FAILED: {what}: got {actual!r}, expected {expected!r}")
 
 
 class Connection:
@@ -304,5 +296,4 @@ def callers_that_go():
 
 for part in (not_even_a_message, envelopes, methods, metadata, payloads, sizes, deadlines, callers_that_go):
     part()
-print(f"{checks - failures} of {checks} checks passed")
-sys.exit(1 if failures else 0)
+finish()

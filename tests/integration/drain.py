@@ -11,6 +11,7 @@ import socket
 import sys
 import time
 
+from checks import check, finish
 from http2_frames import CONTINUATION, END_HEADERS, END_STREAM, GOAWAY, HEADERS, Closed, Connection, frame, request
 
 PORT, PID = int(sys.argv[1]), int(sys.argv[2])
@@ -18,15 +19,6 @@ ORDER = b'{"customer_id":"C","items":[{"product_id":"LAPTOP-001","quantity":1}],
 GET = b"GET /inventory/LAPTOP-001 HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST /orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(ORDER), ORDER)
 NO_STREAM_YET = 2**31 - 1
-checks = failures = 0
-
-
-def check(what, actual, expected):
-    global checks, failures
-    checks += 1
-    if actual != expected:
-        failures += 1
-        print(f"FAILED: {what}: got {actual!r}, expected {expected!r}")
 
 
 class Client:
@@ -104,5 +96,4 @@ try:
 except Closed:
     pass
 check("headers that were incomplete hold nothing up", incomplete.end(), 0)
-print(f"{checks - failures} of {checks} checks passed")
-sys.exit(1 if failures else 0)
+finish()
