@@ -61,17 +61,19 @@ struct errand {
 };
 
 typedef struct shopper {
-  errand *errands;
-  size_t under_way;
+  shoppers *all;
+  errand *next, *last; /* the one that is under way, and the last */
   rpc_timer timer;
 } shopper;
 
 struct shoppers {
   store_world *world;
   rpc_client *order, *payment, *inventory;
-  int count, errands_each, away;
+  int away;
   bool are_back;
   shopper *each;
+  errand *errands; /* of all of them */
+  size_t errand_count;
   int64_t requests;
   char trouble[ERRAND_LINE_SIZE]; /* the first that an answer gave */
 };

@@ -23,20 +23,10 @@ __attribute__((format(printf, 2, 3))) static void violation(inspection *self, co
   self->violations++;
 }
 
-typedef void (*errand_fn)(inspection *self, const errand *of);
-
-static void for_each_errand(inspection *self, errand_fn fn) {
-  for (int i = 0; i < self->all->count; i++) {
-    for (int j = 0; j < self->all->errands_each; j++) fn(self, &self->all->each[i].errands[j]);
-  }
-}
-
 static const errand *errand_of_customer(const shoppers *all, const char *customer, errand_kind kind) {
-  for (int i = 0; i < all->count; i++) {
-    for (int j = 0; j < all->errands_each; j++) {
-      const errand *of = &all->each[i].errands[j];
-      if (strcmp(of->id, customer) == 0 && of->kind == kind && of->ask_count > 0) return of;
-    }
+  for (size_t i = 0; i < all->errand_count; i++) {
+    const errand *of = &all->errands[i];
+    if (strcmp(of->id, customer) == 0 && of->kind == kind && of->ask_count > 0) return of;
   }
   return NULL;
 }
@@ -125,10 +115,10 @@ static void check_restock(inspection *self, const errand *of) {
 }
 
 static void check_errand(inspection *self, const errand *of) {
-  static const errand_fn checks[] = {[ERRAND_ORDER] = check_order,
-                                     [ERRAND_RESTOCK] = check_restock,
-                                     [ERRAND_PAYMENT] = check_payment,
-                                     [ERRAND_HOLD] = check_hold};
+  static void (*const checks[])(inspection * self, const errand *of) = {[ERRAND_ORDER] = check_order,
+                                                                        [ERRAND_RESTOCK] = check_restock,
+                                                                        [ERRAND_PAYMENT] = check_payment,
+                                                                        [ERRAND_HOLD] = check_hold};
   bool is_answered = of->ask_count > 0;
   for (size_t i = 0; i < of->ask_count; i++) is_answered = is_answered && of->asks[i].is_answered;
   if (is_answered) {
@@ -159,14 +149,13 @@ static void check_strangers(inspection *self) {
     free_reservations +=
         ((const Store__V1__Reservation *)(const void *)snapshot->reservations.items[i])->order_id[0] == 0;
   }
-  for (int i = 0; i < self->all->count; i++) {
-    for (int j = 0; j < self->all->errands_each; j++) {
-      const errand *of = &self->all->each[i].errands[j];
-      holds += of->kind == ERRAND_HOLD && of->stored_id[0];
-    }
+  for (size_t i = 0; i < self->all->errand_count; i++) {
+    const errand *of = &self->all->errands[i];
+    holds += of->kind == ERRAND_HOLD && of->stored_id[0];
   }
-  if (holds != free_reservations)
+  if (holds != free_reservations) {
     violation(self, "%zu reservations of nobody's order, %zu asked for", free_reservations, holds);
+  }
 }
 
 static double ms_of(const Google__Protobuf__Timestamp *time) {
@@ -192,11 +181,9 @@ static void check_leases(inspection *self) {
 static void check_shelves(inspection *self) {
   for (size_t p = 0; p < ERRAND_PRODUCTS; p++) {
     int32_t received = errand_products[p].stock;
-    for (int i = 0; i < self->all->count; i++) {
-      for (int j = 0; j < self->all->errands_each; j++) {
-        const errand *of = &self->all->each[i].errands[j];
-        if (of->kind == ERRAND_RESTOCK && of->ask_count > 0 && of->product == p) received += of->quantity;
-      }
+    for (size_t i = 0; i < self->all->errand_count; i++) {
+      const errand *of = &self->all->errands[i];
+      if (of->kind == ERRAND_RESTOCK && of->ask_count > 0 && of->product == p) received += of->quantity;
     }
     for (size_t i = 0; i < self->snapshot->products.count; i++) {
       const Store__V1__Product *product = (const void *)self->snapshot->products.items[i];
@@ -211,7 +198,7 @@ static void check_shelves(inspection *self) {
 size_t shoppers_check(shoppers *all, const runner_snapshot *snapshot, runner_verify_violation_fn report, void *arg) {
   inspection self = {all, snapshot, report, arg, 0};
   if (all->trouble[0]) violation(&self, "%s", all->trouble);
-  for_each_errand(&self, check_errand);
+  for (size_t i = 0; i < all->errand_count; i++) check_errand(&self, &all->errands[i]);
   check_strangers(&self);
   check_leases(&self);
   check_shelves(&self);

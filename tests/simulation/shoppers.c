@@ -255,12 +255,12 @@ static void begin_errand(errand *self) {
 
 static void set_out(void *arg) {
   shopper *self = arg;
-  begin_errand(&self->errands[self->under_way]);
+  begin_errand(self->next);
 }
 
 static void next_errand(shopper *self) {
-  shoppers *all = self->errands[0].all;
-  if (++self->under_way < (size_t)all->errands_each) {
+  shoppers *all = self->all;
+  if (self->next++ < self->last) {
     wait_then(all, &self->timer, THINK_MAX_MS, set_out, self);
   } else if (--all->away == 0) {
     all->are_back = true;
@@ -279,16 +279,18 @@ static rpc_client *connect_to(store_world *world, const char *service) {
 shoppers *shoppers_send(store_world *world, int count, int errands_each) {
   shoppers *all = calloc(1, sizeof *all);
   shopper *each = calloc((size_t)count, sizeof *each);
-  if (!all || !each) abort();
-  *all = (shoppers){.world = world, .count = count, .errands_each = errands_each, .away = count, .each = each};
+  size_t errand_count = (size_t)count * (size_t)errands_each;
+  errand *errands = calloc(errand_count, sizeof *errands);
+  if (!all || !each || !errands) abort();
+  *all = (shoppers){.world = world, .away = count, .each = each, .errands = errands, .errand_count = errand_count};
   all->order = connect_to(world, "order");
   all->payment = connect_to(world, "payment");
   all->inventory = connect_to(world, "inventory");
   for (int i = 0; i < count; i++) {
-    each[i].errands = calloc((size_t)errands_each, sizeof(errand));
-    if (!each[i].errands) abort();
+    errand *its = &errands[i * errands_each];
+    each[i] = (shopper){.all = all, .next = its, .last = &its[errands_each - 1]};
     for (int j = 0; j < errands_each; j++) {
-      errand *self = &each[i].errands[j];
+      errand *self = &its[j];
       self->all = all;
       self->shopper = &each[i];
       snprintf(self->id, sizeof self->id, "shopper-%d-%d", i, j);
@@ -304,15 +306,13 @@ const bool *shoppers_are_back(const shoppers *all) {
 
 shoppers_totals shoppers_count(const shoppers *all) {
   shoppers_totals totals = {.requests = all->requests};
-  for (int i = 0; i < all->count; i++) {
-    for (int j = 0; j < all->errands_each; j++) {
-      const errand *of = &all->each[i].errands[j];
-      if (of->ask_count == 0) continue;
-      bool is_order = of->kind == ERRAND_ORDER;
-      totals.orders += is_order;
-      totals.other_errands += !is_order;
-      totals.confirmed += is_order && of->asks[0].is_answered && of->asks[0].first.status.code == RPC_OK;
-    }
+  for (size_t i = 0; i < all->errand_count; i++) {
+    const errand *of = &all->errands[i];
+    if (of->ask_count == 0) continue;
+    bool is_order = of->kind == ERRAND_ORDER;
+    totals.orders += is_order;
+    totals.other_errands += !is_order;
+    totals.confirmed += is_order && of->asks[0].is_answered && of->asks[0].first.status.code == RPC_OK;
   }
   return totals;
 }
