@@ -2,9 +2,8 @@
  */
 #include <math.h>
 
-#include "database_fixture.h"
+#include "bank_fixture.h"
 #include "payment/charge.h"
-#include "payment/handlers.h"
 #include "store/v1/payment.rpc.h"
 
 enum { PROCESS, GET, LIST, REFUND };
@@ -50,31 +49,6 @@ static void only_what_was_taken_is_given_back_and_once(void **state) {
 }
 
 /* --- the service --- */
-
-typedef struct bank {
-  fixture f;
-  payment_service *service;
-} bank;
-
-static void open_bank(bank *b, const char *database, simulation_settings settings) {
-  memset(b, 0, sizeof *b);
-  fixture_open(&b->f);
-  rpc_status status;
-  b->service = payment_service_create(&(payment_service_config){.database = database,
-                                                                .simulation = settings,
-                                                                .clock = b->f.clock,
-                                                                .random = &b->f.random,
-                                                                .metrics = b->f.metrics},
-                                      &status);
-  assert_int_equal(status.code, RPC_OK);
-  payment_service_register(b->service, b->f.server);
-}
-
-static void close_bank(bank *b) {
-  fixture_close_server(&b->f);
-  payment_service_destroy(b->service);
-  fixture_close(&b->f);
-}
 
 static int make_bank(void **state) {
   bank *b = calloc(1, sizeof *b);

@@ -3,37 +3,11 @@
 #include <math.h>
 #include <pthread.h>
 
-#include "database_fixture.h"
-#include "payment/handlers.h"
+#include "bank_fixture.h"
 #include "simulation/live_settings.h"
 #include "store/v1/payment.rpc.h"
 
 enum { PROCESS = 0, GET_SIMULATION = 4, UPDATE_SIMULATION = 5 };
-
-typedef struct bank {
-  fixture f;
-  payment_service *service;
-} bank;
-
-static void open_bank(bank *b, simulation_settings settings) {
-  memset(b, 0, sizeof *b);
-  fixture_open(&b->f);
-  rpc_status status;
-  b->service = payment_service_create(&(payment_service_config){.database = fresh_database(":memory:", "payment"),
-                                                                .simulation = settings,
-                                                                .clock = b->f.clock,
-                                                                .random = &b->f.random,
-                                                                .metrics = b->f.metrics},
-                                      &status);
-  assert_int_equal(status.code, RPC_OK);
-  payment_service_register(b->service, b->f.server);
-}
-
-static void close_bank(bank *b) {
-  fixture_close_server(&b->f);
-  payment_service_destroy(b->service);
-  fixture_close(&b->f);
-}
 
 static simulation_settings switchable(simulation_profile profile) {
   simulation_settings settings = simulation_settings_of(profile);
@@ -70,7 +44,7 @@ static rpc_status charge(bank *b, int64_t *elapsed_us) {
 static void a_change_holds_from_the_next_call_on(void **state) {
   (void)state;
   bank b;
-  open_bank(&b, switchable(SIMULATION_NONE));
+  open_bank(&b, fresh_database(":memory:", "payment"), switchable(SIMULATION_NONE));
   int64_t us;
   assert_int_equal(charge(&b, &us).code, RPC_OK);
   assert_int_equal(us, 0);
@@ -102,7 +76,7 @@ static void a_change_holds_from_the_next_call_on(void **state) {
 static void the_answer_tells_the_profile_and_whether_it_was_changed(void **state) {
   (void)state;
   bank b;
-  open_bank(&b, simulation_settings_of(SIMULATION_DEMO));
+  open_bank(&b, fresh_database(":memory:", "payment"), simulation_settings_of(SIMULATION_DEMO));
   Store__V1__GetSimulationRequest get = STORE__V1__GET_SIMULATION_REQUEST__INIT;
   call_reply reply;
   assert_int_equal(call(&b, &reply, GET_SIMULATION, &get.base).code, RPC_OK);
@@ -147,7 +121,7 @@ static void a_value_out_of_its_range_changes_nothing_and_names_its_field(void **
       {"demo", "charge", "steps[0].max_delay_ms", 1, 0, 0, 600001},
   };
   bank b;
-  open_bank(&b, switchable(SIMULATION_NONE));
+  open_bank(&b, fresh_database(":memory:", "payment"), switchable(SIMULATION_NONE));
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     Store__V1__SimulationStepChange step = STORE__V1__SIMULATION_STEP_CHANGE__INIT, *steps[] = {&step};
     step.step = (char *)cases[i].step;
@@ -176,7 +150,7 @@ static void a_value_out_of_its_range_changes_nothing_and_names_its_field(void **
 static void a_process_that_is_fixed_takes_no_change(void **state) {
   (void)state;
   bank b;
-  open_bank(&b, simulation_settings_of(SIMULATION_NONE));
+  open_bank(&b, fresh_database(":memory:", "payment"), simulation_settings_of(SIMULATION_NONE));
   Store__V1__UpdateSimulationRequest request = STORE__V1__UPDATE_SIMULATION_REQUEST__INIT;
   request.profile = "demo";
   rpc_status status = update(&b, &request);
