@@ -57,6 +57,19 @@ def request(port, method, path, body=None):
         connection.close()
 
 
+def h2load_orders(folder, port, seconds, *options):
+    """Places orders through the gateway for so long: (when it was sent, HTTP status, seconds that it took) of each."""
+    order, log = folder / "order.json", folder / "h2load.tsv"
+    order.write_text(ORDER)
+    log.unlink(missing_ok=True)
+    argv = ["h2load", *options, "-t1", "-D", seconds, "-d", order, "-H", "content-type: application/json",
+            f"--log-file={log}", f"http://127.0.0.1:{port}/orders"]
+    subprocess.run([str(a) for a in argv], capture_output=True, check=True)
+    for line in log.read_text().splitlines():
+        start_us, status, took_us = map(int, line.split("\t")[:3])
+        yield start_us / 1e6, status, took_us / 1e6
+
+
 def accepts(port):
     with socket.socket() as s:
         return s.connect_ex(("127.0.0.1", port)) == 0
