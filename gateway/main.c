@@ -18,12 +18,14 @@
 #include "process/doors.h"
 #include "process/tracing.h"
 #include "rpc/nng_threads.h"
+#include "rpc/nng_watch.h"
 #include "rpc/process.h"
 #include "rpc/settings.h"
 
 enum {
   HTTP_PORT = 8000,
   DRAIN_MS = 20000,
+  RESTART_DRAIN_MS = 2000,
   ATTEMPTS = 8, /* with backoff about 1.5 s: a service's restart, for calls that may be sent again */
 };
 
@@ -33,6 +35,7 @@ typedef struct process {
   const char *data_dir;
   nng_threads *nng;
   rpc_clock *clock;
+  nng_watch *watch;
   rpc_random random;
   metrics_registry *metrics;
   tracing tracing;
@@ -122,6 +125,11 @@ static void destroy_clients(process *self) {
   for (size_t i = 0; i < self->backend_count; i++) rpc_client_destroy(self->backends[i].client);
 }
 
+static void ask_for_restart(void *log) {
+  log_write(log, LOG_ERROR, "NNG does not let go of connections any more: beginning anew", NULL, 0);
+  process_ask_for_restart();
+}
+
 static void open_process(process *self) {
   self->log = log_open("gateway", NULL, process_log_level());
   check(self, self->log, strerror(errno));
@@ -129,9 +137,10 @@ static void open_process(process *self) {
   check(self, claimed.code == RPC_OK, claimed.message);
   rpc_random_init(&self->random, 0);
   self->clock = rpc_clock_create();
+  self->watch = self->clock ? nng_watch_create(self->clock, ask_for_restart, self->log) : NULL;
   self->metrics = metrics_registry_create();
   bool is_traced = self->metrics && tracing_open(&self->tracing, "gateway", self->metrics);
-  check(self, self->clock && is_traced, "out of memory");
+  check(self, self->watch && is_traced, "out of memory");
   rpc_status opened = doors_open(&self->doors, self->clock);
   check(self, opened.code == RPC_OK, opened.message);
   for (size_t i = 0; i < api_service_count; i++) {
@@ -188,6 +197,7 @@ static gateway_tls_config tls_settings(void) {
 static void close_process(process *self) {
   doors_close(&self->doors);
   rpc_clock_destroy(self->clock);
+  nng_watch_destroy(self->watch);
   nng_threads_release(self->nng);
   tracing_close(&self->tracing);
   metrics_registry_destroy(self->metrics);
@@ -245,10 +255,11 @@ int main(void) {
                                    &status);
   check(&self, server, status.message);
   log_ports(&self, server);
-  process_wait_for_stop();
+  bool is_restart = process_wait_for_end() == PROCESS_RESTART;
 
   log_write(self.log, LOG_INFO, "draining", NULL, 0);
-  bool is_drained = gateway_stop(server, DRAIN_MS);
+  bool is_drained = gateway_stop(server, is_restart ? RESTART_DRAIN_MS : DRAIN_MS);
+  if (is_restart) process_restart(NAME);
   destroy_clients(&self);
   tracing_flush(&self.tracing); /* spans are named by the routes */
   gateway_destroy(server);

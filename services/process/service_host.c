@@ -10,7 +10,7 @@
 #include "rpc/process.h"
 #include "rpc/settings.h"
 
-enum { DRAIN_MS = 20000, MAX_IN_FLIGHT = 1000000, MAX_IN_FLIGHT_DEFAULT = 16384 };
+enum { DRAIN_MS = 20000, RESTART_DRAIN_MS = 2000, MAX_IN_FLIGHT = 1000000, MAX_IN_FLIGHT_DEFAULT = 16384 };
 enum { QUEUE_TARGET_DEFAULT_MS = 25, QUEUE_TARGET_MAX_MS = 3600000 };
 enum { AUDIT_BYTES_DEFAULT = 256 << 20, AUDIT_KEPT_DEFAULT = 8 };
 
@@ -67,6 +67,11 @@ static void choose_database(service_host *host) {
   }
 }
 
+static void ask_for_restart(void *log) {
+  log_write(log, LOG_ERROR, "NNG does not let go of connections any more: beginning anew", NULL, 0);
+  process_ask_for_restart();
+}
+
 void service_host_open(service_host *host, const api_service *api) {
   memset(host, 0, sizeof *host);
   host->api = api;
@@ -87,6 +92,8 @@ void service_host_open(service_host *host, const api_service *api) {
   rpc_random_init(&host->random, seed_of(host->name, seed));
   host->clock = rpc_clock_create();
   if (!host->clock) fail(host, "clock", "out of memory");
+  host->watch = nng_watch_create(host->clock, ask_for_restart, host->log);
+  if (!host->watch) fail(host, "watch", "out of memory");
   const char *planned_fault = settings_text("STORE_FAULT_POINT", NULL);
   if (planned_fault) {
     fault_plan_parse(&host->fault_plan, planned_fault);
@@ -115,9 +122,11 @@ void service_host_serve(service_host *host) {
   rpc_listener *listener = rpc_listener_create(host->server, urls, host->doors.tls, &status);
   if (!listener) service_host_check(host, &status);
   log_at(host->log, LOG_INFO, "listening", LOG_TEXT("urls", urls));
-  process_wait_for_stop();
+  bool is_restart = process_wait_for_end() == PROCESS_RESTART;
   log_write(host->log, LOG_INFO, "draining", NULL, 0);
-  if (!rpc_server_drain(host->server, DRAIN_MS)) {
+  bool is_drained = rpc_server_drain(host->server, is_restart ? RESTART_DRAIN_MS : DRAIN_MS);
+  if (is_restart) process_restart(process_name(host, name));
+  if (is_restart || !is_drained) {
     log_write(host->log, LOG_ERROR, "calls are still under way: stopping without them", NULL, 0);
     _Exit(EXIT_FAILURE);
   }
@@ -130,6 +139,7 @@ void service_host_close(service_host *host) {
   rpc_server_destroy(host->server);
   doors_close(&host->doors);
   rpc_clock_destroy(host->clock);
+  nng_watch_destroy(host->watch);
   nng_threads_release(host->nng);
   tracing_close(&host->tracing);
   metrics_registry_destroy(host->metrics);

@@ -15,6 +15,7 @@
 #include "process/doors.h"
 #include "process/tracing.h"
 #include "rpc/nng_threads.h"
+#include "rpc/nng_watch.h"
 #include "rpc/server.h"
 #include "telemetry/audit.h"
 #include "telemetry/log.h"
@@ -28,6 +29,7 @@ typedef struct service_host {
   int64_t retention_hours;
   nng_threads *nng;
   rpc_clock *clock;
+  nng_watch *watch;
   rpc_random random;
   metrics_registry *metrics;
   tracing tracing;
@@ -48,7 +50,8 @@ void service_host_open(service_host *host, const api_service *api);
 void service_host_check(service_host *host, const rpc_status *status);
 
 /* Listens, waits for SIGTERM or SIGINT, drains, closes the sockets. Calls that have not ended after 20 s end the
- * process here, with exit code 1: what they wrote is safe, what they did not was not acknowledged. */
+ * process here, with exit code 1: what they wrote is safe, what they did not was not acknowledged. SIGUSR1, or NNG's
+ * being stuck (rpc/nng_watch.h), begins the process anew, with two seconds for its calls. */
 void service_host_serve(service_host *host);
 
 /* Frees the parts and gives the instance lock back; after the service is destroyed. */

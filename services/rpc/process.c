@@ -1,4 +1,4 @@
-/* One instance per data directory (a locked pid file), and waiting for the signal to stop. */
+/* One instance per data directory (a locked pid file), and waiting for the signal to stop or to begin anew. */
 #include "rpc/process.h"
 
 #include <errno.h>
@@ -45,15 +45,16 @@ void process_release(const char *dir, const char *name) {
   unlink(path);
 }
 
-static void stop_signals(sigset_t *set) {
+static void end_signals(sigset_t *set) {
   sigemptyset(set);
   sigaddset(set, SIGTERM);
   sigaddset(set, SIGINT);
+  sigaddset(set, SIGUSR1);
 }
 
 void process_block_signals(void) {
   sigset_t set;
-  stop_signals(&set);
+  end_signals(&set);
   pthread_sigmask(SIG_BLOCK, &set, NULL);
   signal(SIGPIPE, SIG_IGN);
 }
@@ -71,9 +72,22 @@ log_level process_log_level(void) {
   return (log_level)settings_choice("STORE_LOG_LEVEL", LOG_INFO, levels);
 }
 
-void process_wait_for_stop(void) {
+process_end process_wait_for_end(void) {
   sigset_t set;
-  stop_signals(&set);
+  end_signals(&set);
   int received;
   while (sigwait(&set, &received) != 0) continue;
+  return received == SIGUSR1 ? PROCESS_RESTART : PROCESS_EXIT;
+}
+
+void process_ask_for_restart(void) {
+  kill(getpid(), SIGUSR1);
+}
+
+void process_restart(const char *name) {
+  char *const argv[] = {(char *)name, NULL};
+  char program[PATH_MAX] = "";
+  if (readlink("/proc/self/exe", program, sizeof program - 1) < 0) return;
+  close_range(3, ~0U, CLOSE_RANGE_CLOEXEC); /* a port kept open could not be listened on */
+  execv(program, argv);
 }

@@ -8,7 +8,7 @@
  * pid in the message) where such a process is running. */
 rpc_status process_claim(const char *dir, const char *name);
 
-/* Blocks SIGTERM and SIGINT for the threads to come and ignores SIGPIPE; before any thread is started. */
+/* Blocks SIGTERM, SIGINT and SIGUSR1 for the threads to come and ignores SIGPIPE; before any thread is started. */
 void process_block_signals(void);
 
 /* STORE_SCHEDULING: "batch" asks the kernel for SCHED_BATCH (sched(7)): a thread that wakes up does not interrupt the
@@ -20,8 +20,18 @@ void process_set_scheduling(void);
 /* STORE_LOG_LEVEL: debug, info (default), warn or error. */
 log_level process_log_level(void);
 
-/* Waits for SIGTERM or SIGINT. */
-void process_wait_for_stop(void);
+/* What a process is to do when it is done. */
+typedef enum process_end { PROCESS_EXIT, PROCESS_RESTART } process_end;
+
+/* Waits for SIGTERM or SIGINT, or for SIGUSR1: PROCESS_RESTART. */
+process_end process_wait_for_end(void);
+
+/* Sends the process SIGUSR1. From any thread. */
+void process_ask_for_restart(void);
+
+/* Begins the program anew in this process, which keeps its pid and its environment, and nothing else: as after kill -9
+ * and a start. Returns only where that is not possible. */
+void process_restart(const char *name);
 
 /* Removes what process_claim wrote. */
 void process_release(const char *dir, const char *name);

@@ -69,6 +69,6 @@ int main(int argc, char **argv) {
   }
   printf("%u\n", (unsigned)rpc_listener_port(listener));
   fflush(stdout);
-  process_wait_for_stop();
+  process_wait_for_end();
   _exit(0); /* calls that still sleep go with the process */
 }
