@@ -428,7 +428,7 @@ void inventory_service_register(inventory_service *service, rpc_server *server) 
   };
   store_v1_inventory_service_register(server, &handlers, service);
   rpc_server_add_dependency(server, "storage", true, storage_healthy, service->db);
-  rpc_server_watch_queue(server, storage_wait_us, service->db);
+  rpc_server_watch_queue(server, storage_load, service->db);
   rpc_server_always_admit(server, "/store.v1.InventoryService/ConfirmReservation");
   rpc_server_always_admit(server, "/store.v1.InventoryService/ReleaseReservation");
 }

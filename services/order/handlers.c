@@ -292,7 +292,7 @@ void order_service_register(order_service *service, rpc_server *server) {
   };
   store_v1_order_service_register(server, &handlers, service);
   rpc_server_add_dependency(server, "storage", true, storage_healthy, service->db);
-  rpc_server_watch_queue(server, storage_wait_us, service->db);
+  rpc_server_watch_queue(server, storage_load, service->db);
   rpc_server_add_dependency(server, "inventory", true, client_connected, service->config.inventory);
   rpc_server_add_dependency(server, "payment", true, client_connected, service->config.payment);
 }

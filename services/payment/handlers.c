@@ -415,7 +415,7 @@ void payment_service_register(payment_service *service, rpc_server *server) {
   };
   store_v1_payment_service_register(server, &handlers, service);
   rpc_server_add_dependency(server, "storage", true, storage_healthy, service->db);
-  rpc_server_watch_queue(server, storage_wait_us, service->db);
+  rpc_server_watch_queue(server, storage_load, service->db);
   rpc_server_always_admit(server, "/store.v1.PaymentService/RefundPayment");
 }
 

@@ -131,8 +131,8 @@ static method_entry *find_method(const rpc_server *server, const char *name) {
   return NULL;
 }
 
-void rpc_server_watch_queue(rpc_server *server, rpc_wait_fn wait, void *arg) {
-  server->queue_wait = wait;
+void rpc_server_watch_queue(rpc_server *server, rpc_load_fn load, void *arg) {
+  server->queue_load = load;
   server->queue = arg;
 }
 
@@ -266,6 +266,7 @@ static void finish(rpc_call *call, const rpc_status *status, const ProtobufCMess
   rpc_respond_fn respond = call->respond;
   void *respond_arg = call->respond_arg;
   bool counted = call->counted;
+  if (counted && call->method->begins) rpc_admission_ended(&server->admission);
   fault_plan *faults = call->method && !call->method->always ? server->config.faults : NULL;
   rpc_arena_free(&call->arena);
   free(call);
@@ -384,8 +385,8 @@ static rpc_status read_envelope(rpc_call *call, nng_msg *message) {
 
 /* Refuses what would wait too long, where refusing costs next to nothing: no memory, no span, no duration. */
 static bool refuse_early(rpc_server *server, nng_msg *request, int64_t now_us, rpc_respond_fn respond, void *arg) {
-  int64_t wait_us = server->queue_wait ? server->queue_wait(server->queue) : 0;
-  if (rpc_admission_admits(&server->admission, now_us, wait_us) || atomic_load(&server->draining)) return false;
+  rpc_load load = server->queue_load ? server->queue_load(server->queue) : (rpc_load){0};
+  if (rpc_admission_admits(&server->admission, now_us, load) || atomic_load(&server->draining)) return false;
   size_t length;
   char name[128];
   const char *named = envelope_peek_method(request, &length);

@@ -14,6 +14,7 @@
 #include "rpc/call.h"
 #include "rpc/clock.h"
 #include "rpc/fault_plan.h"
+#include "rpc/load.h"
 #include "rpc/random.h"
 #include "telemetry/metrics.h"
 #include "telemetry/trace.h"
@@ -59,12 +60,11 @@ void rpc_server_add_service(rpc_server *server, const api_service *service, rpc_
 typedef bool (*rpc_health_fn)(void *arg, char *detail, size_t size);
 void rpc_server_add_dependency(rpc_server *server, const char *name, bool critical, rpc_health_fn check, void *arg);
 
-/* How long work that is queued in this process waits, in microseconds: asked for each write that arrives. Where it
- * stays above queue_target_ms new writes are refused. One queue a server; before it is fed. From any thread; must not
- * block.
+/* What work is queued in this process: asked for each call that arrives. Where it waits for longer than queue_target_ms
+ * on end new writes are refused (admission.h). One queue a server; before it is fed. From any thread; must not block.
  */
-typedef int64_t (*rpc_wait_fn)(void *arg);
-void rpc_server_watch_queue(rpc_server *server, rpc_wait_fn wait, void *arg);
+typedef rpc_load (*rpc_load_fn)(void *arg);
+void rpc_server_watch_queue(rpc_server *server, rpc_load_fn load, void *arg);
 
 /* Calls of this method, full_name as in the envelope, end what was begun by another: they are never refused for their
  * wait. After its service was added. */

@@ -44,7 +44,7 @@ struct rpc_server {
   metrics_family *requests, *durations, *errors;
   metrics_series *in_flight_gauge, *overloaded_gauge;
   rpc_admission admission;
-  rpc_wait_fn queue_wait; /* NULL: no queue is watched */
+  rpc_load_fn queue_load; /* NULL: no queue is watched */
   void *queue;
   nng_msg *refusal; /* what is answered then: copied */
   atomic_uint in_flight;

@@ -4,15 +4,19 @@
 /* After so many epochs without a call nothing is known any more. */
 enum { EPOCHS_REMEMBERED = 20 };
 
-static const double probing = 1.05, growth = 1.25, fall = 0.7;
+static const double probing = 1.02, growth = 1.05, growth_max = 1.5, fall = 0.7, least = 0.1;
 
-/* The share of the next epoch by what the one that ends has seen. */
-static double next_share(double share, double offered, double passed, double refused) {
+/* The share of the next epoch by what the one that ends has seen; quiet: so many epochs, it included, saw no refusal.
+ */
+static double next_share(double share, double offered, double passed, double refused, unsigned quiet) {
   double accepted = passed > refused ? passed - refused : 0;
-  double wanted = refused > 0 && offered > 0 ? probing * accepted / offered : share * growth;
-  if (wanted > share * growth) wanted = share * growth;
+  double grown = 1 + quiet * (growth - 1);
+  if (grown > growth_max) grown = growth_max;
+  double wanted = quiet ? share * grown : offered > 0 ? probing * accepted / offered : share;
+  if (wanted > share * growth_max) wanted = share * growth_max;
   if (wanted < share * fall) wanted = share * fall;
-  if (wanted * offered < 1) wanted = offered > 0 ? 1 / offered : 1; /* one call at least, to find out */
+  if (wanted < least) wanted = least;
+  if (wanted * offered < 1) wanted = offered > 0 ? 1 / offered : 1; /* one call, too */
   return wanted < 1 ? wanted : 1;
 }
 
@@ -24,7 +28,12 @@ static void keep_time(rpc_throttle *self, int64_t now_us) {
   double refused = atomic_exchange(&self->refused, 0);
   bool is_forgotten = now_us - end_us >= (int64_t)EPOCHS_REMEMBERED * RPC_THROTTLE_EPOCH_US;
   double share = 1 - (double)atomic_load(&self->kept_back) / UINT32_MAX;
-  share = is_forgotten ? 1 : next_share(share, offered, passed, refused);
+  if (refused > 0) {
+    atomic_store(&self->quiet, 0);
+  } else {
+    atomic_fetch_add(&self->quiet, 1);
+  }
+  share = is_forgotten ? 1 : next_share(share, offered, passed, refused, atomic_load(&self->quiet));
   atomic_store(&self->kept_back, (unsigned)((1 - share) * UINT32_MAX));
   if (share >= 1 && (is_forgotten || refused <= 0)) atomic_store(&self->is_active, false);
 }

@@ -3,9 +3,10 @@
  * is cheap, not free: at five times a server's capacity four of them are to be paid for with each answer.
  *
  * Every tenth of a second the share of calls that are let through becomes what the server has accepted of those
- * offered, and a twentieth more, to learn whether it takes more by now; it falls by three tenths at most, and grows by
- * a quarter at most, which it does too while nothing is refused. Calls are let through evenly spread. Used by client.c;
- * while nothing is refused it costs one atomic load. */
+ * offered, and a fiftieth more, to learn whether it takes more by now. While nothing is refused it grows, by a
+ * twentieth at first and ever faster. It falls by three tenths at most, to a tenth of the calls at least, so that a
+ * server that has taken nothing for a moment is not without work in the next. Calls are let through evenly spread. Used
+ * by client.c; while nothing is refused it costs one atomic load. */
 #pragma once
 
 #include <stdatomic.h>
@@ -20,6 +21,7 @@ typedef struct rpc_throttle {
   atomic_uint kept_back;                /* of UINT32_MAX: what part of the calls is not let through */
   atomic_uint phase;                    /* grows by that part with each call, which is kept back where it overflows */
   atomic_uint offered, passed, refused; /* in this epoch */
+  atomic_uint quiet;                    /* epochs in a row without a refusal */
   _Atomic int64_t epoch_end_us;
 } rpc_throttle;
 

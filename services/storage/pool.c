@@ -36,7 +36,8 @@ struct job_pool {
   bool draining; /* no threads: a job_pool_add further up runs the queue */
   int64_t job_costs_ns[COSTS_KEPT], batch_costs_us[COSTS_KEPT];
   size_t costs_seen;
-  _Atomic int64_t waiting, job_ns, batch_us; /* for job_pool_wait_us: queued, and the least of the costs; any thread */
+  _Atomic int64_t waiting, job_ns, batch_us,
+      busy_us; /* for job_pool_load: queued, the least of the costs; any thread */
   size_t started;
   pool_thread threads[];
 };
@@ -304,6 +305,7 @@ static void learn_cost(pool_thread *self, int64_t begun_us, int64_t jobs) {
   job_pool *pool = self->pool;
   if (self->ended_us > begun_us) begun_us = self->ended_us;
   self->ended_us = monotonic_us();
+  atomic_fetch_add_explicit(&pool->busy_us, self->ended_us - begun_us, memory_order_relaxed);
   int64_t job_ns = (self->ended_us - begun_us - self->shared_us) * 1000 / jobs;
   if (jobs < TELLING_BATCH && job_ns >= atomic_load(&pool->job_ns)) return;
   size_t slot = pool->costs_seen++ % COSTS_KEPT;
@@ -315,15 +317,21 @@ static void learn_cost(pool_thread *self, int64_t begun_us, int64_t jobs) {
 }
 
 /* While a commit is under way a queue forms in any case: of what the jobs cost, what hides behind one is no wait. */
-int64_t job_pool_wait_us(const job_pool *pool) {
+static int64_t wait_us(const job_pool *pool) {
   int64_t jobs = atomic_load_explicit(&pool->waiting, memory_order_relaxed);
   if (jobs < QUEUE_BEGINS) return 0;
   int64_t job_ns = atomic_load_explicit(&pool->job_ns, memory_order_relaxed);
   int64_t batch_us = atomic_load_explicit(&pool->batch_us, memory_order_relaxed);
-  int64_t wait_us = jobs * job_ns / 1000 - batch_us;
-  if (wait_us < 0) wait_us = 0;
-  wait_us += jobs / pool->config.batch_max * batch_us;
-  return wait_us / (int64_t)pool->config.threads; /* there are threads where jobs wait */
+  int64_t all_us = jobs * job_ns / 1000 - batch_us;
+  if (all_us < 0) all_us = 0;
+  all_us += jobs / pool->config.batch_max * batch_us;
+  return all_us / (int64_t)pool->config.threads; /* there are threads where jobs wait */
+}
+
+rpc_load job_pool_load(const job_pool *pool) {
+  int64_t busy_us = atomic_load_explicit(&pool->busy_us, memory_order_relaxed);
+  size_t threads = pool->config.threads;
+  return (rpc_load){.wait_us = wait_us(pool), .busy_us = threads > 1 ? busy_us / (int64_t)threads : busy_us};
 }
 
 /* Under the lock, which it lets go meanwhile. */

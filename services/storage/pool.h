@@ -35,10 +35,9 @@ void job_pool_destroy(job_pool *pool);
 /* From any thread; see storage_write. */
 void job_pool_add(job_pool *pool, storage_job *job);
 
-/* How long a job that is added now waits before it is begun, in microseconds, by what jobs have cost of late when there
- * were many, beyond the commit that is under way: a single slow one, or a database that has stopped, does not show.
- * From any thread. */
-int64_t job_pool_wait_us(const job_pool *pool);
+/* The wait of a job that is added now is reckoned by what jobs have cost of late when there were many, beyond the
+ * commit that is under way: a single slow one, or a database that has stopped, does not show. From any thread. */
+rpc_load job_pool_load(const job_pool *pool);
 
 /* On this thread, on a connection that nobody else uses: runs a job that reads, and leaves done to the caller. */
 rpc_status job_pool_read(storage_tx *tx, storage_job *job);

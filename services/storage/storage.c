@@ -116,8 +116,8 @@ void storage_write(storage *db, storage_job *job) {
   job_pool_add(db->writers, job);
 }
 
-int64_t storage_wait_us(void *db) {
-  return job_pool_wait_us(((storage *)db)->writers);
+rpc_load storage_load(void *db) {
+  return job_pool_load(((storage *)db)->writers);
 }
 
 static connection_config connection_of(const storage *db, bool read_only) {

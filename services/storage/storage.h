@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "rpc/fault_plan.h"
+#include "rpc/load.h"
 #include "rpc/status.h"
 #include "telemetry/audit.h"
 #include "telemetry/log.h"
@@ -109,9 +110,8 @@ struct storage_job {
 /* Queues a job. From any thread. */
 void storage_write(storage *db, storage_job *job);
 
-/* How long a write that is queued now waits before it is begun, in microseconds; db: a storage. For
- * rpc_server_watch_queue. From any thread. */
-int64_t storage_wait_us(void *db);
+/* Of writes; db: a storage. For rpc_server_watch_queue. From any thread. */
+rpc_load storage_load(void *db);
 
 /* Runs a job that only reads, in one snapshot. From any thread, but a job's run. */
 void storage_read(storage *db, storage_job *job);

@@ -57,17 +57,22 @@ def request(port, method, path, body=None):
         connection.close()
 
 
-def h2load_orders(folder, port, seconds, *options):
-    """Places orders through the gateway for so long: (when it was sent, HTTP status, seconds that it took) of each."""
-    order, log = folder / "order.json", folder / "h2load.tsv"
-    order.write_text(ORDER)
+def h2load(folder, port, path, seconds, *options, name="h2load"):
+    """Asks the gateway for so long: (when it was sent, HTTP status, seconds that it took) of each request. name: where
+    several run at once."""
+    log = folder / f"{name}.tsv"
     log.unlink(missing_ok=True)
-    argv = ["h2load", *options, "-t1", "-D", seconds, "-d", order, "-H", "content-type: application/json",
-            f"--log-file={log}", f"http://127.0.0.1:{port}/orders"]
+    argv = ["h2load", *options, "-t1", "-D", seconds, f"--log-file={log}", f"http://127.0.0.1:{port}{path}"]
     subprocess.run([str(a) for a in argv], capture_output=True, check=True)
     for line in log.read_text().splitlines():
         start_us, status, took_us = map(int, line.split("\t")[:3])
         yield start_us / 1e6, status, took_us / 1e6
+
+
+def h2load_orders(folder, port, seconds, *options, name="h2load"):
+    order = folder / f"{name}.json"
+    order.write_text(ORDER)
+    return h2load(folder, port, "/orders", seconds, "-d", order, "-H", "content-type: application/json", *options, name=name)
 
 
 def accepts(port):

@@ -20,7 +20,7 @@ static rpc_admission make(void) {
 static int admitted(rpc_admission *self, int64_t *now_us, int64_t wait_us, int64_t for_us) {
   int count = 0;
   for (int64_t end_us = *now_us + for_us; *now_us < end_us; *now_us += MS) {
-    count += rpc_admission_admits(self, *now_us, wait_us);
+    count += rpc_admission_admits(self, *now_us, (rpc_load){.wait_us = wait_us});
   }
   return count;
 }
@@ -46,7 +46,7 @@ static void a_burst_that_passes_is_admitted_whole(void **state) {
 static void a_wait_past_the_burst_refuses_at_once(void **state) {
   (void)state;
   rpc_admission admission = make();
-  assert_false(rpc_admission_admits(&admission, NOW, BURST + 1));
+  assert_false(rpc_admission_admits(&admission, NOW, (rpc_load){.wait_us = BURST + 1}));
   assert_true(rpc_admission_is_overloaded(&admission));
 }
 
@@ -62,7 +62,7 @@ static void while_overloaded_the_queue_is_kept_at_the_target(void **state) {
   (void)state;
   rpc_admission admission = make();
   int64_t now_us = NOW;
-  rpc_admission_admits(&admission, NOW, BURST + 1);
+  rpc_admission_admits(&admission, NOW, (rpc_load){.wait_us = BURST + 1});
   for (int i = 0; i < 100; i++) {
     assert_int_equal(admitted(&admission, &now_us, TARGET, 10 * MS), 10);
     assert_int_equal(admitted(&admission, &now_us, TARGET + 1, 10 * MS), 0);
@@ -73,7 +73,7 @@ static void once_the_queue_has_been_short_for_a_while_a_burst_is_admitted_again(
   (void)state;
   rpc_admission admission = make();
   int64_t now_us = NOW;
-  rpc_admission_admits(&admission, NOW, BURST + 1);
+  rpc_admission_admits(&admission, NOW, (rpc_load){.wait_us = BURST + 1});
   admitted(&admission, &now_us, TARGET / 2 - 1, RPC_ADMISSION_CALM_US - MS);
   admitted(&admission, &now_us, TARGET, MS); /* not quite short */
   admitted(&admission, &now_us, TARGET / 2 - 1, RPC_ADMISSION_CALM_US);
@@ -81,6 +81,40 @@ static void once_the_queue_has_been_short_for_a_while_a_burst_is_admitted_again(
   admitted(&admission, &now_us, TARGET / 2 - 1, MS);
   assert_false(rpc_admission_is_overloaded(&admission));
   assert_int_equal(admitted(&admission, &now_us, BURST, 100 * MS), 100);
+}
+
+/* A queue that does a write in a quarter of a millisecond, and orders of four writes: one at once, three when the
+ * payment is through, after one to two seconds. Five thousand orders a second arrive; a thousand can be carried. */
+static void what_comes_back_later_does_not_make_it_swing(void **state) {
+  (void)state;
+  enum { SECOND = 1000, END = 20 * SECOND, BEGIN = 8 * SECOND, WRITE_US = 250, OFFERED = 5, CAPACITY = 1 };
+  static int back[END + 5 * SECOND], ended[END + 10 * SECOND]; /* orders, by millisecond */
+  rpc_admission admission = make();
+  rpc_load load = {0};
+  int least = END, count = 0; /* of a second */
+  unsigned lot = 1;
+  for (int ms = 0; ms < END; ms++) {
+    int64_t done_us = load.wait_us < MS ? load.wait_us : MS;
+    load.busy_us += done_us;
+    load.wait_us -= done_us;
+    for (; back[ms] > 0; back[ms]--) {
+      load.wait_us += 3 * WRITE_US;
+      ended[ms + 1 + load.wait_us / MS]++;
+    }
+    if (ms % SECOND == 0) {
+      if (ms > BEGIN && count < least) least = count;
+      count = 0;
+    }
+    count += ended[ms];
+    for (; ended[ms] > 0; ended[ms]--) rpc_admission_ended(&admission);
+    for (int i = 0; i < OFFERED; i++) {
+      if (!rpc_admission_admits(&admission, NOW + ms * MS + i, load)) continue;
+      load.wait_us += WRITE_US;
+      lot = lot * 1664525 + 1013904223;
+      back[ms + SECOND + (int)(lot >> 8) % SECOND + load.wait_us / MS]++;
+    }
+  }
+  assert_in_range(least, SECOND * CAPACITY * 4 / 10, SECOND * CAPACITY);
 }
 
 static void without_a_target_everything_is_admitted(void **state) {
@@ -99,6 +133,7 @@ int main(void) {
       cmocka_unit_test(a_queue_that_stays_refuses_after_as_long_as_a_burst_may_take),
       cmocka_unit_test(while_overloaded_the_queue_is_kept_at_the_target),
       cmocka_unit_test(once_the_queue_has_been_short_for_a_while_a_burst_is_admitted_again),
+      cmocka_unit_test(what_comes_back_later_does_not_make_it_swing),
       cmocka_unit_test(without_a_target_everything_is_admitted),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -399,15 +399,15 @@ static void past_the_bound_calls_are_refused_at_once(void **state) {
   end_world(world);
 }
 
-static int64_t wait_of(void *wait_us) {
-  return *(int64_t *)wait_us;
+static rpc_load load_of(void *wait_us) {
+  return (rpc_load){.wait_us = *(int64_t *)wait_us};
 }
 
 static void while_what_is_queued_waits_too_long_new_work_is_refused(void **state) {
   (void)state;
   rpc_world *world = make_world(0, (rpc_client_config){0});
   int64_t wait_us = 0;
-  rpc_server_watch_queue(world->server, wait_of, &wait_us);
+  rpc_server_watch_queue(world->server, load_of, &wait_us);
   assert_int_equal(restock(world->client, NULL).code, RPC_OK);
   wait_us = INT64_MAX;
   rpc_status status = restock(world->client, NULL);

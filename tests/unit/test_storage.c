@@ -365,7 +365,7 @@ static void the_wait_grows_with_the_queue_once_jobs_have_shown_their_cost(void *
   enum { JOBS = 1201 }; /* three batches */
   static note notes[2 * JOBS];
   for (int i = 0; i < 2 * JOBS; i++) notes[i] = new_note(i);
-  assert_int_equal(storage_wait_us(db), 0);
+  assert_int_equal(storage_load(db).wait_us, 0);
   for (int round = 0; round < 2; round++) { /* the first of each holds the writer while the others queue up */
     sem_t began, gate, done;
     sem_init(&began, 0, 0);
@@ -378,10 +378,10 @@ static void the_wait_grows_with_the_queue_once_jobs_have_shown_their_cost(void *
     for (int i = 0; i < JOBS; i++) {
       storage_write(db, &first[i].job);
       if (i == 0) sem_wait(&began);
-      if (round == 1 && i == 50) assert_int_equal(storage_wait_us(db), 0); /* one commit takes those */
-      if (round == 1 && i == JOBS / 2) first->seen = storage_wait_us(db);
+      if (round == 1 && i == 50) assert_int_equal(storage_load(db).wait_us, 0); /* one commit takes those */
+      if (round == 1 && i == JOBS / 2) first->seen = storage_load(db).wait_us;
     }
-    int64_t wait_us = storage_wait_us(db);
+    int64_t wait_us = storage_load(db).wait_us;
     if (round == 0) assert_int_equal(wait_us, 0);
     if (round == 1) assert_true(first->seen > 0 && wait_us > first->seen);
     sem_post(&gate);
