@@ -125,11 +125,6 @@ static void destroy_clients(process *self) {
   for (size_t i = 0; i < self->backend_count; i++) rpc_client_destroy(self->backends[i].client);
 }
 
-static void ask_for_restart(void *log) {
-  log_write(log, LOG_ERROR, "NNG does not let go of connections any more: beginning anew", NULL, 0);
-  process_ask_for_restart();
-}
-
 static void open_process(process *self) {
   self->log = log_open("gateway", NULL, process_log_level());
   check(self, self->log, strerror(errno));
@@ -137,7 +132,7 @@ static void open_process(process *self) {
   check(self, claimed.code == RPC_OK, claimed.message);
   rpc_random_init(&self->random, 0);
   self->clock = rpc_clock_create();
-  self->watch = self->clock ? nng_watch_create(self->clock, ask_for_restart, self->log) : NULL;
+  self->watch = self->clock ? nng_watch_create(self->clock, process_nng_is_stuck, self->log) : NULL;
   self->metrics = metrics_registry_create();
   bool is_traced = self->metrics && tracing_open(&self->tracing, "gateway", self->metrics);
   check(self, self->watch && is_traced, "out of memory");

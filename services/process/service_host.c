@@ -67,11 +67,6 @@ static void choose_database(service_host *host) {
   }
 }
 
-static void ask_for_restart(void *log) {
-  log_write(log, LOG_ERROR, "NNG does not let go of connections any more: beginning anew", NULL, 0);
-  process_ask_for_restart();
-}
-
 void service_host_open(service_host *host, const api_service *api) {
   memset(host, 0, sizeof *host);
   host->api = api;
@@ -92,7 +87,7 @@ void service_host_open(service_host *host, const api_service *api) {
   rpc_random_init(&host->random, seed_of(host->name, seed));
   host->clock = rpc_clock_create();
   if (!host->clock) fail(host, "clock", "out of memory");
-  host->watch = nng_watch_create(host->clock, ask_for_restart, host->log);
+  host->watch = nng_watch_create(host->clock, process_nng_is_stuck, host->log);
   if (!host->watch) fail(host, "watch", "out of memory");
   const char *planned_fault = settings_text("STORE_FAULT_POINT", NULL);
   if (planned_fault) {

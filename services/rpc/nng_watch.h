@@ -2,7 +2,7 @@
  * which waits for ever where one was closed between a message's length and the message (nanomsg/nng#616, mended by
  * #1636, after 1.5.2): a peer that dies at that moment is enough, or one that means to. Nothing of NNG can be closed
  * from then on, and no connection that is lost is made again, on no socket of the process; what can be done about it is
- * to begin the process anew (process_ask_for_restart).
+ * to begin the process anew (process_nng_is_stuck).
  *
  * The watch is a connection of the process to itself, which is closed every second and must come back: that takes the
  * thread in question, a timer, and a thread for callbacks, so that it notices when one of those hangs, too. */

@@ -80,7 +80,8 @@ process_end process_wait_for_end(void) {
   return received == SIGUSR1 ? PROCESS_RESTART : PROCESS_EXIT;
 }
 
-void process_ask_for_restart(void) {
+void process_nng_is_stuck(void *log) {
+  log_write(log, LOG_ERROR, "NNG does not let go of connections any more: beginning anew", NULL, 0);
   kill(getpid(), SIGUSR1);
 }
 

@@ -23,11 +23,11 @@ log_level process_log_level(void);
 /* What a process is to do when it is done. */
 typedef enum process_end { PROCESS_EXIT, PROCESS_RESTART } process_end;
 
-/* Waits for SIGTERM or SIGINT, or for SIGUSR1: PROCESS_RESTART. */
+/* Waits for SIGTERM or SIGINT, or for SIGUSR1 (PROCESS_RESTART). */
 process_end process_wait_for_end(void);
 
-/* Sends the process SIGUSR1. From any thread. */
-void process_ask_for_restart(void);
+/* For nng_watch_create: says so in the log, a log_sink, and sends the process SIGUSR1. From any thread. */
+void process_nng_is_stuck(void *log);
 
 /* Begins the program anew in this process, which keeps its pid and its environment, and nothing else: as after kill -9
  * and a start. Returns only where that is not possible. */

@@ -1,5 +1,6 @@
-/* A bounded ring that calls put spans into, and a thread that takes them out in batches and posts each with libcurl.
- * What may be tried again, and how, is OTLP's: on 429, 502, 503, 504 and lost connections, with growing waits. */
+/* A bounded queue that calls put spans into, and a thread that takes all of it, in exchange for an empty one, so that
+ * no call waits while spans are copied, and posts it in batches with libcurl. What may be tried again, and how, is
+ * OTLP's: on 429, 502, 503, 504 and lost connections, with growing waits. */
 #include "telemetry/trace_export.h"
 
 #include <curl/curl.h>
@@ -16,7 +17,7 @@
 #include "telemetry/trace_otlp.h"
 
 enum {
-  DEFAULT_QUEUE = 4096,
+  DEFAULT_QUEUE = 2048,
   DEFAULT_BATCH = 512,
   DEFAULT_INTERVAL_MS = 1000,
   DEFAULT_TIMEOUT_MS = 10000,
@@ -41,9 +42,10 @@ struct trace_exporter {
   pthread_cond_t changed;
   bool stopping;
   int64_t stop_by_ms; /* once stopping */
-  size_t first, queued;
+  size_t queued;
   trace_record *queue;
-  trace_record *batch; /* the thread's */
+  trace_record *taken; /* the thread's, like what it writes of it: */
+  trace_otlp_text text;
 };
 
 void trace_exporter_offer(void *arg, const trace_record *record) {
@@ -51,7 +53,7 @@ void trace_exporter_offer(void *arg, const trace_record *record) {
   pthread_mutex_lock(&exporter->lock);
   bool fits = exporter->queued < exporter->config.queue_spans;
   if (fits) {
-    exporter->queue[(exporter->first + exporter->queued++) % exporter->config.queue_spans] = *record;
+    exporter->queue[exporter->queued++] = *record;
     if (exporter->queued == exporter->config.batch_spans) pthread_cond_signal(&exporter->changed);
   }
   pthread_mutex_unlock(&exporter->lock);
@@ -121,41 +123,51 @@ static bool back_off(trace_exporter *exporter, uint32_t attempt) {
   return go_on;
 }
 
-static void send_batch(trace_exporter *exporter, size_t count) {
+static void send_batch(trace_exporter *exporter, const trace_record *records, size_t count) {
   trace_resource resource = {exporter->service, exporter->instance};
-  size_t length;
-  char *body = trace_otlp_write(&resource, exporter->batch, count, &length);
+  bool is_written = trace_otlp_write(&exporter->text, &resource, records, count);
   post_outcome outcome = POST_REFUSED;
-  for (uint32_t attempt = 0; body != NULL && attempt < exporter->config.attempts; attempt++) {
-    outcome = post(exporter, body, length);
+  for (uint32_t attempt = 0; is_written && attempt < exporter->config.attempts; attempt++) {
+    outcome = post(exporter, exporter->text.bytes, exporter->text.length);
     if (outcome != POST_AGAIN || !back_off(exporter, attempt)) break;
   }
-  free(body);
   metrics_add(outcome == POST_TAKEN ? exporter->exported : exporter->dropped_by_collector, (int64_t)count);
 }
 
-/* Takes up to a batch; under the lock. */
-static size_t take_batch(trace_exporter *exporter) {
-  const trace_exporter_config *config = &exporter->config;
-  size_t count = exporter->queued < config->batch_spans ? exporter->queued : config->batch_spans;
-  for (size_t i = 0; i < count; i++) exporter->batch[i] = exporter->queue[(exporter->first + i) % config->queue_spans];
-  exporter->first = (exporter->first + count) % config->queue_spans;
-  exporter->queued -= count;
-  return count;
+static bool may_go_on(trace_exporter *exporter) {
+  pthread_mutex_lock(&exporter->lock);
+  bool may = !exporter->stopping || monotonic_ms() < exporter->stop_by_ms;
+  pthread_mutex_unlock(&exporter->lock);
+  return may;
+}
+
+/* In batches; what there is no time for any more is dropped. */
+static void send_taken(trace_exporter *exporter, size_t count) {
+  size_t sent = 0;
+  while (sent < count && may_go_on(exporter)) {
+    size_t left = count - sent, batch = exporter->config.batch_spans;
+    if (batch > left) batch = left;
+    send_batch(exporter, exporter->taken + sent, batch);
+    sent += batch;
+  }
+  metrics_add(exporter->dropped_by_collector, (int64_t)(count - sent));
 }
 
 static void *run(void *arg) {
   trace_exporter *exporter = arg;
-  bool go_on = true;
-  while (go_on) {
+  bool is_last = false;
+  while (!is_last) {
     pthread_mutex_lock(&exporter->lock);
     wait_for(exporter, monotonic_ms() + exporter->config.interval_ms, exporter->config.batch_spans);
-    size_t count = take_batch(exporter);
-    go_on = !exporter->stopping || (exporter->queued > 0 && monotonic_ms() < exporter->stop_by_ms);
+    trace_record *taken = exporter->queue;
+    size_t count = exporter->queued;
+    exporter->queue = exporter->taken;
+    exporter->queued = 0;
+    is_last = exporter->stopping; /* nobody offers any more */
     pthread_mutex_unlock(&exporter->lock);
-    if (count > 0) send_batch(exporter, count);
+    exporter->taken = taken;
+    send_taken(exporter, count);
   }
-  metrics_add(exporter->dropped_by_collector, (int64_t)exporter->queued);
   return NULL;
 }
 
@@ -227,7 +239,8 @@ static void free_exporter(trace_exporter *exporter) {
   pthread_cond_destroy(&exporter->changed);
   pthread_mutex_destroy(&exporter->lock);
   free(exporter->queue);
-  free(exporter->batch);
+  free(exporter->taken);
+  trace_otlp_free(&exporter->text);
   free(exporter->service);
   free(exporter->url);
   free(exporter);
@@ -247,8 +260,8 @@ trace_exporter *trace_exporter_create(const trace_exporter_config *config) {
   exporter->url = strdup(config->url);
   exporter->service = strdup(config->service);
   exporter->queue = calloc(exporter->config.queue_spans, sizeof *exporter->queue);
-  exporter->batch = calloc(exporter->config.batch_spans, sizeof *exporter->batch);
-  if (exporter->url != NULL && exporter->service != NULL && exporter->queue != NULL && exporter->batch != NULL &&
+  exporter->taken = calloc(exporter->config.queue_spans, sizeof *exporter->taken);
+  if (exporter->url != NULL && exporter->service != NULL && exporter->queue != NULL && exporter->taken != NULL &&
       is_usable(exporter->url) && add_headers(exporter, config->headers) && open_curl(exporter) &&
       pthread_create(&exporter->thread, NULL, run, exporter) == 0) {
     return exporter;

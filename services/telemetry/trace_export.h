@@ -17,7 +17,7 @@ typedef struct trace_exporter_config {
   const char *headers; /* "key=value,key=value", sent with each post; NULL: none */
   const char *service; /* service.name */
   metrics_registry *metrics;
-  size_t queue_spans;   /* that wait at most; 4096 */
+  size_t queue_spans;   /* that wait at most, and as many again are being sent; 2048 */
   size_t batch_spans;   /* in one post at most; 512 */
   uint32_t interval_ms; /* between posts while there is less than a batch; 1000 */
   uint32_t timeout_ms;  /* of one post; 10000 */

@@ -2,6 +2,7 @@
  * mapping, with ids in hexadecimal as OTLP asks). Written for the exporter. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "telemetry/trace.h"
@@ -12,5 +13,15 @@ typedef struct trace_resource {
   const char *instance; /* service.instance.id: tells replicas apart */
 } trace_resource;
 
-/* malloc'd, the caller's to free; *length excludes the final NUL. NULL without memory. */
-char *trace_otlp_write(const trace_resource *resource, const trace_record *records, size_t count, size_t *length);
+/* What was written: one for many batches, since memory for each would cost more than writing it. Zeroed before first
+ * use. */
+typedef struct trace_otlp_text {
+  char *bytes; /* not ended by NUL */
+  size_t length;
+  size_t capacity;
+} trace_otlp_text;
+
+/* Writes the records into text, in place of what is there. False without memory. */
+bool trace_otlp_write(trace_otlp_text *text, const trace_resource *resource, const trace_record *records, size_t count);
+
+void trace_otlp_free(trace_otlp_text *text);

@@ -14,7 +14,7 @@
 
 #include "rpc/nng_watch.h"
 
-enum { MINUTE_STEPS = 12000, SECONDS_WATCHED = 50 };
+enum { MINUTE_STEPS = 12000, SECONDS_WATCHED = 2 * NNG_WATCH_MISSES_MAX, SECOND_STEPS = 20 };
 
 static void count(void *arg) {
   atomic_fetch_add((atomic_int *)arg, 1);
@@ -32,7 +32,7 @@ static void a_connection_that_comes_back_is_no_reason(void **state) {
   nng_watch *watch = nng_watch_create(clock, count, &stuck);
   assert_non_null(watch);
   for (int second = 0; second < SECONDS_WATCHED; second++) {
-    for (int step = 0; step < 4; step++) pause_a_little();
+    for (int step = 0; step < SECOND_STEPS; step++) pause_a_little();
     assert_true(rpc_clock_advance(clock));
   }
   assert_int_equal(stuck, 0);

@@ -295,10 +295,15 @@ static void json_has_ids_times_status_and_attributes_as_otlp_wants_them(void **s
                          .detail = "LOST",
                          .attributes = {{"rpc.system", "nng", 3}, {"rpc.attempts", NULL, -2}, {"cut", "abcdef", 3}},
                          .attribute_count = 3};
-  size_t length;
-  char *text = trace_otlp_write(&(trace_resource){"order", "host:1"}, &record, 1, &length);
-  assert_int_equal(strlen(text), length);
-  json_t *document = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+  trace_otlp_text text = {0};
+  trace_record many[1000]; /* more than there is room for at first */
+  for (size_t i = 0; i < sizeof many / sizeof many[0]; i++) many[i] = record;
+  assert_true(trace_otlp_write(&text, &(trace_resource){"order", "host:1"}, many, sizeof many / sizeof many[0]));
+  json_t *all = json_loadb(text.bytes, text.length, JSON_REJECT_DUPLICATES, NULL);
+  assert_non_null(all);
+  json_decref(all);
+  assert_true(trace_otlp_write(&text, &(trace_resource){"order", "host:1"}, &record, 1));
+  json_t *document = json_loadb(text.bytes, text.length, JSON_REJECT_DUPLICATES, NULL);
   json_t *resource = json_array_get(json_object_get(document, "resourceSpans"), 0);
   json_t *scope = json_array_get(json_object_get(resource, "scopeSpans"), 0);
   json_t *span = json_array_get(json_object_get(scope, "spans"), 0);
@@ -317,7 +322,7 @@ static void json_has_ids_times_status_and_attributes_as_otlp_wants_them(void **s
   assert_true(json_equal(span, expected));
   json_decref(expected);
   json_decref(document);
-  free(text);
+  trace_otlp_free(&text);
 }
 
 static void only_its_own_failures_are_a_servers_errors(void **state) {
