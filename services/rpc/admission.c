@@ -4,9 +4,9 @@
 
 enum { EPOCH_US = 100000, LATE_TARGETS = 4 };
 
-/* How much more is admitted than has ended; and how much of what was counted by the end of an epoch still counts at the
- * end of the next: three seconds' worth. */
-static const double probing = 1.2, memory = 0.967;
+/* How much more is admitted than has ended, where the queue is short and where it is not; and how much of what was
+ * counted by the end of an epoch still counts at the end of the next: three seconds' worth. */
+static const double growth = 1.2, probing = 1.02, memory = 0.967;
 
 void rpc_admission_init(rpc_admission *self, int64_t target_us) {
   *self = (rpc_admission){.target_us = target_us};
@@ -21,17 +21,18 @@ static bool has_held(_Atomic int64_t *since_us, bool holds, int64_t now_us, int6
 }
 
 /* Learns, every tenth of a second, how many calls the queue carries. */
-static void keep_time(rpc_admission *self, int64_t now_us, int64_t busy_us) {
+static void keep_time(rpc_admission *self, int64_t now_us, rpc_load load) {
   int64_t end_us = atomic_load_explicit(&self->epoch_end_us, memory_order_relaxed);
   if (now_us < end_us) return;
   if (!atomic_compare_exchange_strong(&self->epoch_end_us, &end_us, now_us + EPOCH_US)) return;
   double ended = memory * atomic_load(&self->lately_ended) + atomic_exchange(&self->ended, 0);
-  int64_t busy_before_us = atomic_exchange(&self->busy_us, busy_us);
-  double busy = memory * atomic_load(&self->lately_busy) + (double)(busy_us - busy_before_us);
+  int64_t busy_before_us = atomic_exchange(&self->busy_us, load.busy_us);
+  double busy = memory * atomic_load(&self->lately_busy) + (double)(load.busy_us - busy_before_us);
   atomic_store(&self->lately_ended, ended);
   atomic_store(&self->lately_busy, busy);
   bool is_known = ended >= 1 && busy >= EPOCH_US;
-  atomic_store(&self->interval_ns, is_known ? (int64_t)(1000 * busy / (probing * ended)) : 0);
+  double wanted = ended * (load.wait_us < self->target_us / 2 ? growth : probing);
+  atomic_store(&self->interval_ns, is_known ? (int64_t)(1000 * busy / wanted) : 0);
 }
 
 /* The generic cell rate algorithm (ITU-T I.371): true where a call at this moment keeps to the rate, which it then
@@ -50,7 +51,7 @@ static bool keeps_to_the_rate(rpc_admission *self, int64_t now_us) {
 
 bool rpc_admission_admits(rpc_admission *self, int64_t now_us, rpc_load load) {
   if (self->target_us == 0) return true;
-  keep_time(self, now_us, load.busy_us);
+  keep_time(self, now_us, load);
   int64_t burst_us = RPC_ADMISSION_BURST * self->target_us;
   bool is_above = load.wait_us > self->target_us;
   if (!atomic_load_explicit(&self->is_overloaded, memory_order_relaxed)) {

@@ -7,10 +7,11 @@
  * target for as long, is overload: from then on calls are admitted only while the wait is below the target, so that the
  * queue stays short, and never empty; until it has stayed below half of it, and nothing was refused, for five seconds.
  *
- * And no faster than calls have ended of late for each second in which the queue was busy, and a fifth more. A short
- * queue alone says too little where what is admitted comes back to it much later: orders admitted in one second, whose
- * payments wait for the next two, would come back together, nothing could be admitted then, and afterwards nothing
- * would be there to do. Used by server.c, for each call, before anything is unpacked. */
+ * And no faster than calls have ended of late for each second in which the queue was busy, and a little more: a fifth
+ * while it is short, a fiftieth while it is not. A short queue alone says too little where what is admitted comes back
+ * to it much later: orders admitted in one second, whose payments wait for the next two, would come back together,
+ * nothing could be admitted then, and afterwards nothing would be there to do. Used by server.c, for each call, before
+ * anything is unpacked. */
 #pragma once
 
 #include <stdatomic.h>

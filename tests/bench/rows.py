@@ -137,8 +137,8 @@ def transcode(bench):
     order, program = BENCH / "order.json", bench.program("transcode")
     made = bench.folder / "python"
     made.mkdir()
-    subprocess.run(["protoc", "-I", ROOT / "proto", f"--python_out={made}", "store/v1/order.proto",
-                    "rpc/v1/options.proto"], check=True)
+    protos = [path for package in ("rpc", "store") for path in (ROOT / "proto" / package).glob("v1/*.proto")]
+    subprocess.run(["protoc", "-I", ROOT / "proto", f"--python_out={made}", *protos], check=True)
     python = {**os.environ, "PYTHONPATH": str(made)}
     seconds = bench.seconds / 2
     ours, jansson, upb, js = alternate(
