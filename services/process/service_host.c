@@ -121,7 +121,7 @@ void service_host_serve(service_host *host) {
   log_write(host->log, LOG_INFO, "draining", NULL, 0);
   bool is_drained = rpc_server_drain(host->server, is_restart ? RESTART_DRAIN_MS : DRAIN_MS);
   if (is_restart) process_restart(process_name(host, name));
-  if (is_restart || !is_drained) {
+  if (!is_drained) {
     log_write(host->log, LOG_ERROR, "calls are still under way: stopping without them", NULL, 0);
     _Exit(EXIT_FAILURE);
   }
