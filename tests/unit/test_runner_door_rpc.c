@@ -132,6 +132,7 @@ static const store_v1_inventory_service_handlers inventory_handlers = {.list_res
                                                                        .list_products = list_products};
 
 static test_store *store_open(void) {
+  process_block_signals(); /* as runner_run wants it; it has unblocked them at its end, and threads inherit that */
   test_store *store = calloc(1, sizeof *store);
   store->clock = rpc_clock_create();
   rpc_random_init(&store->random, 1);
@@ -357,7 +358,6 @@ static void a_run_without_a_store_ends_with_one(void **state) {
 }
 
 int main(void) {
-  process_block_signals(); /* as runner_run wants it */
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(orders_of_a_workload_go_through_the_door),
       cmocka_unit_test(a_listing_reads_all_pages_in_order),
