@@ -49,23 +49,29 @@ static bool keeps_to_the_rate(rpc_admission *self, int64_t now_us) {
   return true;
 }
 
-bool rpc_admission_admits(rpc_admission *self, int64_t now_us, rpc_load load) {
-  if (self->target_us == 0) return true;
+bool rpc_admission_notes(rpc_admission *self, int64_t now_us, rpc_load load) {
+  if (self->target_us == 0) return false;
   keep_time(self, now_us, load);
   int64_t burst_us = RPC_ADMISSION_BURST * self->target_us;
-  bool is_above = load.wait_us > self->target_us;
-  if (!atomic_load_explicit(&self->is_overloaded, memory_order_relaxed)) {
-    bool is_too_much = has_held(&self->above_since_us, is_above, now_us, burst_us) || load.wait_us > burst_us;
-    if (is_too_much) atomic_store_explicit(&self->is_overloaded, true, memory_order_relaxed);
-    return !is_too_much;
-  }
-  bool is_admitted = !is_above && keeps_to_the_rate(self, now_us);
-  bool is_calm = is_admitted && load.wait_us < self->target_us / 2;
-  if (has_held(&self->calm_since_us, is_calm, now_us, RPC_ADMISSION_CALM_US)) {
+  bool is_overloaded = atomic_load_explicit(&self->is_overloaded, memory_order_relaxed), was_overloaded = is_overloaded;
+  if (!is_overloaded) {
+    bool is_above = load.wait_us > self->target_us;
+    is_overloaded = has_held(&self->above_since_us, is_above, now_us, burst_us) || load.wait_us > burst_us;
+  } else if (has_held(&self->calm_since_us, load.wait_us < self->target_us / 2, now_us, RPC_ADMISSION_CALM_US)) {
     atomic_store_explicit(&self->above_since_us, 0, memory_order_relaxed);
-    atomic_store_explicit(&self->is_overloaded, false, memory_order_relaxed);
+    is_overloaded = false;
   }
-  return is_admitted;
+  if (is_overloaded != was_overloaded) {
+    atomic_store_explicit(&self->is_overloaded, is_overloaded, memory_order_relaxed);
+  }
+  return is_overloaded;
+}
+
+bool rpc_admission_admits(rpc_admission *self, int64_t now_us, rpc_load load) {
+  if (!rpc_admission_notes(self, now_us, load)) return true;
+  if (load.wait_us <= self->target_us && keeps_to_the_rate(self, now_us)) return true;
+  atomic_store_explicit(&self->calm_since_us, 0, memory_order_relaxed);
+  return false;
 }
 
 void rpc_admission_ended(rpc_admission *self) {

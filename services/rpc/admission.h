@@ -39,10 +39,15 @@ typedef struct rpc_admission {
 /* target_us: 0 admits everything. */
 void rpc_admission_init(rpc_admission *self, int64_t target_us);
 
-/* Whether a call that arrives at now_us (above 0) is to be taken on. From any thread. */
+/* Takes note of the load as a call arrives, at now_us (above 0): whether there is overload, in which calls that begin
+ * new work are to be asked for, and no others. From any thread, like the next. */
+bool rpc_admission_notes(rpc_admission *self, int64_t now_us, rpc_load load);
+
+/* Takes note, too: whether a call that begins new work is to be taken on. While overloaded those that are count for the
+ * rate. */
 bool rpc_admission_admits(rpc_admission *self, int64_t now_us, rpc_load load);
 
-/* A call that was taken on has been answered. From any thread. */
+/* A call that was taken on, and began new work, has been answered. From any thread. */
 void rpc_admission_ended(rpc_admission *self);
 
 /* For metrics. */

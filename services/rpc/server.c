@@ -386,7 +386,7 @@ static rpc_status read_envelope(rpc_call *call, nng_msg *message) {
 /* Refuses what would wait too long, where refusing costs next to nothing: no memory, no span, no duration. */
 static bool refuse_early(rpc_server *server, nng_msg *request, int64_t now_us, rpc_respond_fn respond, void *arg) {
   rpc_load load = server->queue_load ? server->queue_load(server->queue) : (rpc_load){0};
-  if (rpc_admission_admits(&server->admission, now_us, load) || atomic_load(&server->draining)) return false;
+  if (!rpc_admission_notes(&server->admission, now_us, load) || atomic_load(&server->draining)) return false;
   size_t length;
   char name[128];
   const char *named = envelope_peek_method(request, &length);
@@ -394,7 +394,7 @@ static bool refuse_early(rpc_server *server, nng_msg *request, int64_t now_us, r
   memcpy(name, named, length);
   name[length] = '\0';
   method_entry *method = find_method(server, name);
-  if (!method || !method->begins) return false;
+  if (!method || !method->begins || rpc_admission_admits(&server->admission, now_us, load)) return false;
   nng_msg *response;
   if (nng_msg_dup(&response, server->refusal) != 0) abort(); /* see finish */
   rpc_status status = {.code = RPC_RESOURCE_EXHAUSTED, .reason = RPC_REASON_OVERLOADED};

@@ -424,6 +424,30 @@ static void while_what_is_queued_waits_too_long_new_work_is_refused(void **state
   end_world(world);
 }
 
+static rpc_load busy_load_of(void *load) {
+  return *(rpc_load *)load;
+}
+
+static void while_overloaded_reads_do_not_use_up_the_rate_of_writes(void **state) {
+  (void)state;
+  rpc_world *world = make_world(0, (rpc_client_config){0});
+  rpc_load load = {0};
+  rpc_server_watch_queue(world->server, busy_load_of, &load);
+  enum { WRITES = 4, READS = 40 };
+  for (int i = 0; i < WRITES; i++) assert_int_equal(restock(world->client, NULL).code, RPC_OK);
+  nanosleep(&(struct timespec){.tv_nsec = 150 * 1000000}, NULL); /* more than what admission learns by at a time */
+  load.busy_us = WRITES * INT64_C(60000000); /* a write is a minute of the queue: so is the time until the next */
+  assert_int_equal(get(world->client, "LAPTOP-001", NULL).code, RPC_OK);
+  load.wait_us = INT64_MAX;
+  const rpc_call_options options = {.is_admitted = true};
+  assert_int_equal(restock(world->client, &options).code, RPC_RESOURCE_EXHAUSTED);
+  load.wait_us = 0;
+  for (int i = 0; i < READS; i++) assert_int_equal(get(world->client, "LAPTOP-001", NULL).code, RPC_OK);
+  assert_int_equal(restock(world->client, &options).code, RPC_OK);
+  assert_int_equal(restock(world->client, &options).code, RPC_RESOURCE_EXHAUSTED);
+  end_world(world);
+}
+
 static void thousands_of_calls_in_flight_are_all_answered(void **state) {
   (void)state;
   rpc_world *world = make_world(0, (rpc_client_config){0});
@@ -685,6 +709,7 @@ int main(void) {
       cmocka_unit_test(an_attempt_that_hangs_is_made_again),
       cmocka_unit_test(past_the_bound_calls_are_refused_at_once),
       cmocka_unit_test(while_what_is_queued_waits_too_long_new_work_is_refused),
+      cmocka_unit_test(while_overloaded_reads_do_not_use_up_the_rate_of_writes),
       cmocka_unit_test(thousands_of_calls_in_flight_are_all_answered),
       cmocka_unit_test(without_a_server_a_call_is_unavailable_and_recovers),
       cmocka_unit_test(a_draining_server_begins_nothing_and_ends_what_it_began),
