@@ -41,11 +41,14 @@ static void look(void *arg) {
 
 static int connect_to_itself(nng_watch *watch) {
   char url[64];
+  int error = nng_pair0_open(&watch->listening);
+  if (error == 0) error = nng_pair0_open(&watch->dialling);
+  if (error != 0) return error;
   snprintf(url, sizeof url, "inproc://nng-watch-%p", (void *)watch);
   nng_socket_set_ms(watch->dialling, NNG_OPT_RECONNMINT, RECONNECT_MS);
   nng_socket_set_ms(watch->dialling, NNG_OPT_RECONNMAXT, RECONNECT_MS);
   nng_pipe_notify(watch->dialling, NNG_PIPE_EV_ADD_POST, on_pipe, watch);
-  int error = nng_listen(watch->listening, url, NULL, 0);
+  error = nng_listen(watch->listening, url, NULL, 0);
   return error ? error : nng_dial(watch->dialling, url, NULL, NNG_FLAG_NONBLOCK);
 }
 
@@ -55,15 +58,6 @@ nng_watch *nng_watch_create(rpc_clock *clock, void (*stuck)(void *arg), void *ar
   watch->clock = clock;
   watch->stuck = stuck;
   watch->arg = arg;
-  if (nng_pair0_open(&watch->listening) != 0) {
-    free(watch);
-    return NULL;
-  }
-  if (nng_pair0_open(&watch->dialling) != 0) {
-    nng_close(watch->listening);
-    free(watch);
-    return NULL;
-  }
   if (connect_to_itself(watch) != 0) {
     nng_watch_destroy(watch);
     return NULL;
@@ -73,7 +67,7 @@ nng_watch *nng_watch_create(rpc_clock *clock, void (*stuck)(void *arg), void *ar
 }
 
 void nng_watch_destroy(nng_watch *watch) {
-  if (!watch) return;
+  if (!watch) return; /* a socket that was never opened is one that nng_close does not know */
   bool is_closed = nng_shutdown_bounded(watch->dialling);
   if (nng_shutdown_bounded(watch->listening) && is_closed) free(watch);
 }

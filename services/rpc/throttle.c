@@ -4,15 +4,12 @@
 /* After so many epochs without a call nothing is known any more. */
 enum { EPOCHS_REMEMBERED = 20 };
 
-static const double probing = 1.02, growth = 1.05, growth_max = 1.5, fall = 0.7, least = 0.1;
+static const double probing = 1.02, growth = 0.05, growth_max = 1.5, fall = 0.7, least = 0.1;
 
-/* The share of the next epoch by what the one that ends has seen; quiet: so many epochs, it included, saw no refusal.
- */
+/* The next epoch's share by what the one that ends has seen; quiet: so many epochs, it included, saw no refusal. */
 static double next_share(double share, double offered, double passed, double refused, unsigned quiet) {
   double accepted = passed > refused ? passed - refused : 0;
-  double grown = 1 + quiet * (growth - 1);
-  if (grown > growth_max) grown = growth_max;
-  double wanted = quiet ? share * grown : offered > 0 ? probing * accepted / offered : share;
+  double wanted = quiet ? share * (1 + quiet * growth) : offered > 0 ? probing * accepted / offered : share;
   if (wanted > share * growth_max) wanted = share * growth_max;
   if (wanted < share * fall) wanted = share * fall;
   if (wanted < least) wanted = least;

@@ -36,8 +36,8 @@ struct job_pool {
   bool draining; /* no threads: a job_pool_add further up runs the queue */
   int64_t job_costs_ns[COSTS_KEPT], batch_costs_us[COSTS_KEPT];
   size_t costs_seen;
-  _Atomic int64_t waiting, job_ns, batch_us,
-      busy_us; /* for job_pool_load: queued, the least of the costs; any thread */
+  /* For job_pool_load, from any thread: queued, the least of the costs, and how long all batches took. */
+  _Atomic int64_t waiting, job_ns, batch_us, busy_us;
   size_t started;
   pool_thread threads[];
 };
