@@ -36,7 +36,8 @@ http_body=
 browse 'profile demo, and its bottleneck' demo
 
 unset STORE_SIM_SWITCHES
-stack_restart payment-service
+stack_restart payment-service # what was switched ends with the process: in profile demo an order fails by chance
+stack_restart inventory-service
 export CONSOLE_TOKEN=a-token-of-this-test
 printf '{"callers": [{"name": "console", "token_sha256": "%s", "scopes": ["read", "write"]}]}' \
   "$(printf %s "$CONSOLE_TOKEN" | sha256sum | cut -d' ' -f1)" >"$stack_dir/tokens.json"
