@@ -71,9 +71,10 @@ static rpc_status check_request(const exchange *self, int *http_status) {
  * the client would not dare. */
 static void call(exchange *self, const api_method *method, const ProtobufCMessage *message) {
   rpc_call_options options = exchange_call_options(self);
-  char key[RPC_RANDOM_ID_SIZE];
+  char key[RPC_RANDOM_UUID_SIZE];
   if (!options.idempotency_key && !method->idempotent) {
-    rpc_random_id(self->listener->server->config.random, key);
+    const gateway_config *config = &self->listener->server->config;
+    rpc_random_uuid(config->random, rpc_clock_unix_ms(config->clock), key);
     options.idempotency_key = key;
   }
   options.is_admitted = true; /* it was asked before */

@@ -56,3 +56,21 @@ void rpc_random_id(rpc_random *random, char id[RPC_RANDOM_ID_SIZE]) {
   trace_format_id(id, bytes, sizeof bytes);
   id[RPC_RANDOM_ID_SIZE - 1] = '\0';
 }
+
+void rpc_random_uuid(rpc_random *random, int64_t unix_ms, char uuid[RPC_RANDOM_UUID_SIZE]) {
+  enum { TIME_BYTES = 6, VERSION_AT = 6, VARIANT_AT = 8 };
+  static const size_t groups[] = {4, 2, 2, 2, 6}; /* bytes of each */
+  uint64_t words[2] = {rpc_random_next(random), rpc_random_next(random)};
+  uint8_t bytes[sizeof words];
+  memcpy(bytes, words, sizeof words);
+  for (int i = 0; i < TIME_BYTES; i++) bytes[i] = (uint8_t)((uint64_t)unix_ms >> (8 * (TIME_BYTES - 1 - i)));
+  bytes[VERSION_AT] = (uint8_t)(0x70 | (bytes[VERSION_AT] & 0x0f));
+  bytes[VARIANT_AT] = (uint8_t)(0x80 | (bytes[VARIANT_AT] & 0x3f));
+  const uint8_t *from = bytes;
+  for (size_t i = 0; i < sizeof groups / sizeof groups[0]; from += groups[i++]) {
+    trace_format_id(uuid, from, groups[i]);
+    uuid += 2 * groups[i];
+    *uuid++ = '-';
+  }
+  uuid[-1] = '\0';
+}

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "storage/connection.h"
+#include "storage/sqlite_log.h"
 
 enum { BUSY_TIMEOUT_MS = 5000 };
 
@@ -74,7 +75,7 @@ static storage_tx *sqlite_open(const connection_config *config) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, configure);
   int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (config->read_only ? 0 : SQLITE_OPEN_CREATE);
-  check(&self->tx, sqlite3_open_v2(config->database, &self->db, flags, NULL), config->database);
+  check(&self->tx, sqlite3_open_v2(config->database, &self->db, flags, sqlite_log_vfs()), config->database);
   if (self->tx.status.code != RPC_OK) return &self->tx;
   sqlite3_busy_timeout(self->db, BUSY_TIMEOUT_MS);
   sqlite_execute(&self->tx,
@@ -165,7 +166,7 @@ static const char *text_of(storage_tx *tx, size_t index) {
 }
 
 static void sqlite_bind_text(storage_tx *tx, size_t index, int parameter, const char *text) {
-  check(tx, sqlite3_bind_text(prepared(tx, index), parameter, text, -1, SQLITE_TRANSIENT), text_of(tx, index));
+  check(tx, sqlite3_bind_text(prepared(tx, index), parameter, text, -1, SQLITE_STATIC), text_of(tx, index));
 }
 
 static void sqlite_bind_integer(storage_tx *tx, size_t index, int parameter, int64_t value) {
@@ -173,7 +174,7 @@ static void sqlite_bind_integer(storage_tx *tx, size_t index, int parameter, int
 }
 
 static void sqlite_bind_bytes(storage_tx *tx, size_t index, int parameter, const void *bytes, size_t size) {
-  check(tx, sqlite3_bind_blob64(prepared(tx, index), parameter, bytes, size, SQLITE_TRANSIENT), text_of(tx, index));
+  check(tx, sqlite3_bind_blob64(prepared(tx, index), parameter, bytes, size, SQLITE_STATIC), text_of(tx, index));
 }
 
 static bool sqlite_step(storage_tx *tx, size_t index) {

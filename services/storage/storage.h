@@ -119,11 +119,12 @@ void storage_read(storage *db, storage_job *job);
 /* --- inside a job or a read: statements --- */
 
 /* Starts statement `index`: binds come next (parameters from 1), then storage_step until false. Statements of different
- * indexes may be open at the same time; starting one again ends what it was doing. */
+ * indexes may be open at the same time; starting one again ends what it was doing. Texts and bytes that are bound are
+ * the caller's, and stay as they are until the statement has ended or, after storage_send, that has returned. */
 void storage_begin(storage_tx *tx, size_t index);
-void storage_bind_text(storage_tx *tx, size_t index, int parameter, const char *text); /* NULL: SQL NULL; copied */
+void storage_bind_text(storage_tx *tx, size_t index, int parameter, const char *text); /* NULL: SQL NULL */
 void storage_bind_integer(storage_tx *tx, size_t index, int parameter, int64_t value);
-void storage_bind_bytes(storage_tx *tx, size_t index, int parameter, const void *bytes, size_t size); /* copied */
+void storage_bind_bytes(storage_tx *tx, size_t index, int parameter, const void *bytes, size_t size);
 
 /* True: a row is ready. False: the statement is done, or failed; errors stick to the tx (storage_tx_status). */
 bool storage_step(storage_tx *tx, size_t index);

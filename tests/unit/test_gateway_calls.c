@@ -29,8 +29,8 @@ static void a_write_without_a_key_gets_one_of_its_own(void **state) {
   response first = ask(f, (request){.path = "/orders", .body = "{}"});
   response second = ask(f, (request){.path = "/orders", .body = "{}"});
   response keyed = ask(f, (request){.path = "/orders", .body = "{}", .headers = {"Idempotency-Key: mine"}});
-  assert_int_equal(strlen(member(&first, "order_id")), 32);
-  assert_int_equal(strlen(member(&second, "order_id")), 32);
+  assert_int_equal(strlen(member(&first, "order_id")), 36);
+  assert_int_equal(strlen(member(&second, "order_id")), 36);
   assert_string_not_equal(member(&first, "order_id"), member(&second, "order_id"));
   assert_string_equal(member(&keyed, "order_id"), "mine");
   clear(&first);

@@ -259,6 +259,25 @@ static void random_numbers_repeat_from_their_seed_and_stay_in_range(void **state
   assert_int_equal(rpc_random_between(&a, 5, 2), 5);
 }
 
+static void uuids_are_of_version_7_and_sort_by_their_time(void **state) {
+  (void)state;
+  rpc_random random;
+  rpc_random_init(&random, 9);
+  char uuid[RPC_RANDOM_UUID_SIZE], again[RPC_RANDOM_UUID_SIZE], before[RPC_RANDOM_UUID_SIZE] = "";
+  rpc_random_uuid(&random, 0x017F22E279B0, uuid); /* the example of RFC 9562, A.6 */
+  assert_memory_equal(uuid, "017f22e2-79b0-7", 15);
+  rpc_random_uuid(&random, 0x017F22E279B0, again);
+  assert_string_not_equal(uuid, again);
+  for (int64_t unix_ms = 1; unix_ms < INT64_C(1) << 47; unix_ms *= 2) {
+    rpc_random_uuid(&random, unix_ms, uuid);
+    assert_int_equal(strspn(uuid, "0123456789abcdef-"), RPC_RANDOM_UUID_SIZE - 1);
+    assert_true(uuid[8] == '-' && uuid[13] == '-' && uuid[18] == '-' && uuid[23] == '-');
+    assert_true(uuid[14] == '7' && strchr("89ab", uuid[19]));
+    assert_true(strcmp(before, uuid) < 0);
+    strcpy(before, uuid);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(virtual_timers_fire_by_due_time_and_then_by_age),
@@ -272,6 +291,7 @@ int main(void) {
       cmocka_unit_test(ill_formed_utf8_is_found_wherever_it_is),
       cmocka_unit_test(a_text_with_a_nul_is_found_in_the_bytes),
       cmocka_unit_test(random_numbers_repeat_from_their_seed_and_stay_in_range),
+      cmocka_unit_test(uuids_are_of_version_7_and_sort_by_their_time),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
