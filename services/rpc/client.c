@@ -39,7 +39,9 @@ typedef struct method_series {
 
 struct rpc_client {
   rpc_client_config config;
-  char *authorization; /* "Bearer TOKEN"; NULL: none */
+  char *authorization;           /* "Bearer TOKEN"; NULL: none */
+  trace_recorder *ids, *own_ids; /* draws those of spans: the recorder or, since they travel all the same, one of its
+                                    own, without which each would be a system call */
   metrics_family *requests, *durations;
   metrics_series *retries, *retries_refused;
   atomic_int budget;
@@ -80,10 +82,26 @@ typedef struct client_call {
 
 static void start_attempt(client_call *call);
 
+/* False without memory. */
+static bool make_parts(rpc_client *client, const rpc_client_config *config) {
+  client->own_ids = config->traces ? NULL : trace_recorder_create("", 1);
+  client->ids = config->traces ? config->traces : client->own_ids;
+  if (!client->ids || !config->token) return client->ids;
+  int length = asprintf(&client->authorization, "Bearer %s", config->token);
+  if (length < 0) client->authorization = NULL;
+  return length >= 0;
+}
+
+static void free_parts(rpc_client *client) {
+  trace_recorder_destroy(client->own_ids);
+  free(client->authorization);
+  free(client);
+}
+
 rpc_client *rpc_client_create(const rpc_client_config *config) {
   rpc_client *client = calloc(1, sizeof *client);
-  if (!client || (config->token && asprintf(&client->authorization, "Bearer %s", config->token) < 0)) {
-    free(client);
+  if (!client || !make_parts(client, config)) {
+    if (client) free_parts(client);
     config->transport->close(config->transport);
     config->transport->destroy(config->transport);
     return NULL;
@@ -149,8 +167,7 @@ void rpc_client_destroy(rpc_client *client) {
     next = entry->next;
     free(entry);
   }
-  free(client->authorization);
-  free(client);
+  free_parts(client);
 }
 
 bool rpc_client_connected(const rpc_client *client) {
@@ -188,7 +205,7 @@ static void end_span(client_call *call, const rpc_status *status) {
 /* A span for the wait before another attempt, with what it is that makes one necessary: a waterfall then shows the
  * attempts, which are spans at their server, and what lies between. */
 static void begin_backoff_span(client_call *call, const rpc_status *status) {
-  call->backoff_span = trace_span_start(call->client->config.traces, "backoff", TRACE_INTERNAL, &call->span.context);
+  call->backoff_span = trace_span_start(call->client->ids, "backoff", TRACE_INTERNAL, &call->span.context);
   trace_span_set_number(&call->backoff_span, "rpc.attempt", call->attempts);
   trace_span_set_number(&call->backoff_span, "rpc.grpc.status_code", (int64_t)status->code);
 }
@@ -473,18 +490,16 @@ void rpc_client_call(rpc_client *client, const api_method *method, const Protobu
                      const rpc_call_options *options, rpc_completion completion) {
   static const rpc_call_options defaults = {0};
   if (!options) options = &defaults;
-  client_call *call = calloc(1, sizeof *call);
-  if (!call) abort(); /* a call that can neither be made nor refused has no honest outcome */
-  call->exchange.done = on_exchange_done;
-  call->client = client;
-  call->method = method;
-  call->completion = completion;
+  client_call *call = malloc(sizeof *call); /* faster here than calloc, as for the server's calls */
+  if (!call) abort();                       /* a call that can neither be made nor refused has no honest outcome */
+  *call =
+      (client_call){.exchange.done = on_exchange_done, .client = client, .method = method, .completion = completion};
   call->started_us = now_us(call);
   call->deadline_us =
       options->deadline_us ? options->deadline_us : call->started_us + (int64_t)client->config.timeout_ms * 1000;
   rpc_arena_init(&call->arena, RESPONSE_ARENA_LIMIT);
   pthread_mutex_init(&call->starting, NULL);
-  call->span = trace_span_start(client->config.traces, method->name + 1, TRACE_CLIENT, options->parent);
+  call->span = trace_span_start(client->ids, method->name + 1, TRACE_CLIENT, options->parent);
   count_in(client);
   fill_metadata(call, options);
   bool is_admitted = options->is_admitted || rpc_client_admits(client, method, &call->attempt_status);

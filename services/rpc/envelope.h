@@ -24,8 +24,9 @@ nng_msg *envelope_pack_response(const rpc_status *status, const ProtobufCMessage
  * NULL where the message does not begin with it, which is allowed, or is not an envelope: then unpack it. */
 const char *envelope_peek_method(nng_msg *message, size_t *length);
 
-/* Into the arena, NULL where the message is not an envelope. The texts of a response, except in its payload, are UTF-8;
- * a request's are the server's to check, which says what is wrong. */
+/* Into the arena, NULL where the message is not an envelope. A request's payload may be the message's bytes, and lives
+ * as long as that does. The texts of a response, except in its payload, are UTF-8; a request's are the server's to
+ * check, which says what is wrong. */
 Rpc__V1__Request *envelope_unpack_request(nng_msg *message, rpc_arena *arena);
 Rpc__V1__Response *envelope_unpack_response(nng_msg *message, rpc_arena *arena);
 

@@ -6,6 +6,6 @@
  * log is synced, and what is gathered is written at the latest then. For connection_sqlite.c alone. */
 #pragma once
 
-/* The name of an SQLite VFS (https://www.sqlite.org/vfs.html) over the one that is the default when a file is opened;
- * NULL without memory. Registered when first asked for. From any thread. */
+/* The name of an SQLite VFS (https://www.sqlite.org/vfs.html) over the one that is the default when a file is opened.
+ * Registered when first asked for. From any thread. */
 const char *sqlite_log_vfs(void);

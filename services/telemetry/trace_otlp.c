@@ -1,5 +1,5 @@
 /* Written straight to memory: a tree of JSON objects for thousands of spans a second would cost more than the spans,
- * and so would stdio. */
+ * and so would stdio. Room is made once for all that a span may need; from there on a writer is where the text ends. */
 #include "telemetry/trace_otlp.h"
 
 #include <stdlib.h>
@@ -9,175 +9,179 @@
 #include "telemetry/json_plain.h"
 #include "telemetry/utf8.h"
 
-enum { FIRST_CAPACITY = 64 * 1024 };
+enum {
+  FIRST_CAPACITY = 64 * 1024,
+  ESCAPE_SIZE = 6,      /* what a byte may become: \u0000 */
+  ATTRIBUTE_SIZE = 128, /* all of one but its key and text */
+  SPAN_SIZE = 512,      /* all of one but its texts and attributes */
+};
 
-/* --- the text; once memory is short it stays as it is, with a capacity of 0 --- */
-
-static bool make_room(trace_otlp_text *out, size_t size) {
-  if (out->capacity == 0) return false;
-  if (size <= out->capacity - out->length) return true;
-  size_t capacity = 2 * out->capacity + size;
-  char *bytes = realloc(out->bytes, capacity);
-  out->capacity = bytes ? capacity : 0;
-  if (bytes) out->bytes = bytes;
-  return bytes != NULL;
+/* Of a text of so many bytes, or fewer. */
+static size_t text_room(size_t size) {
+  return ESCAPE_SIZE * size;
 }
 
-static void put(trace_otlp_text *out, const char *bytes, size_t size) {
-  if (!make_room(out, size)) return;
-  memcpy(out->bytes + out->length, bytes, size);
-  out->length += size;
+static char *put(char *at, const char *bytes, size_t size) {
+  memcpy(at, bytes, size);
+  return at + size;
 }
 
-#define PUT(out, literal) put(out, "" literal, sizeof literal - 1)
-
-static void put_string(trace_otlp_text *out, const char *string) {
-  put(out, string, strlen(string));
-}
+#define PUT(at, literal) put(at, "" literal, sizeof literal - 1)
 
 /* --- JSON --- */
 
-static void write_escaped(trace_otlp_text *out, unsigned char byte) {
-  const char escape[] = {'\\', 'u', '0', '0', "0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]};
-  put(out, escape, sizeof escape);
+static char *write_character(char *at, const char *text, size_t length) {
+  unsigned char byte = (unsigned char)*text;
+  if (byte < 0x20 || byte == '"' || byte == '\\') {
+    const char escape[ESCAPE_SIZE] = {
+        '\\', 'u', '0', '0', "0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]};
+    return put(at, escape, sizeof escape);
+  }
+  return length == 0 ? PUT(at, UTF8_REPLACEMENT) : put(at, text, length);
 }
 
-static void write_text(trace_otlp_text *out, const char *text, size_t size) {
+static char *write_text(char *at, const char *text, size_t size) {
   const char *end = text + strnlen(text, size);
-  PUT(out, "\"");
+  at = PUT(at, "\"");
   while (text < end) {
     size_t run = json_plain_run(text, (size_t)(end - text));
-    put(out, text, run);
+    at = put(at, text, run);
     text += run;
     if (text == end) break;
-    unsigned char byte = (unsigned char)*text;
     size_t length = utf8_sequence_length(text);
-    if (byte < 0x20 || byte == '"' || byte == '\\') {
-      write_escaped(out, byte);
-    } else if (length == 0 || text + length > end) {
-      put_string(out, UTF8_REPLACEMENT);
-      length = 1;
-    } else {
-      put(out, text, length);
-    }
-    text += length;
+    if (length > (size_t)(end - text)) length = 0;
+    at = write_character(at, text, length);
+    text += length ? length : 1;
   }
-  PUT(out, "\"");
+  return PUT(at, "\"");
 }
 
 /* Quoted: 64-bit integers are strings in protobuf's JSON. */
-static void write_integer(trace_otlp_text *out, int64_t number) {
+static char *write_integer(char *at, int64_t number) {
   char digits[JSON_DIGITS_MAX], *end = digits + sizeof digits, *first = json_digits(end, json_magnitude(number));
-  put_string(out, number < 0 ? "\"-" : "\"");
-  put(out, first, (size_t)(end - first));
-  PUT(out, "\"");
+  at = number < 0 ? PUT(at, "\"-") : PUT(at, "\"");
+  at = put(at, first, (size_t)(end - first));
+  return PUT(at, "\"");
 }
 
-static void write_digit(trace_otlp_text *out, int digit) {
-  put(out, &"0123456789"[digit], 1);
+static char *write_digit(char *at, int digit) {
+  *at = "0123456789"[digit];
+  return at + 1;
 }
 
 /* --- OTLP --- */
 
-static void write_key(trace_otlp_text *out, const char *separator, const char *key) {
-  put_string(out, separator);
-  PUT(out, "{\"key\":\"");
-  put_string(out, key);
-  PUT(out, "\",\"value\":{");
+static char *write_key(char *at, bool is_first, const char *key) {
+  if (!is_first) at = PUT(at, ",");
+  at = PUT(at, "{\"key\":\"");
+  return PUT(stpcpy(at, key), "\",\"value\":{");
 }
 
-static void write_text_attribute(trace_otlp_text *out, const char *separator, const char *key, const char *text,
-                                 size_t size) {
-  write_key(out, separator, key);
-  PUT(out, "\"stringValue\":");
-  write_text(out, text, size);
-  PUT(out, "}}");
+static char *write_text_attribute(char *at, bool is_first, const char *key, const char *text, size_t size) {
+  at = PUT(write_key(at, is_first, key), "\"stringValue\":");
+  return PUT(write_text(at, text, size), "}}");
 }
 
-static void write_resource(trace_otlp_text *out, const trace_resource *resource) {
-  write_text_attribute(out, "", "service.name", resource->service, strlen(resource->service));
-  write_text_attribute(out, ",", "service.namespace", "store", sizeof "store" - 1);
-  write_text_attribute(out, ",", "service.instance.id", resource->instance, strlen(resource->instance));
-  write_text_attribute(out, ",", "telemetry.sdk.name", "store-telemetry", sizeof "store-telemetry" - 1);
-  write_text_attribute(out, ",", "telemetry.sdk.language", "c", 1);
+static char *write_number_attribute(char *at, bool is_first, const char *key, int64_t number) {
+  at = PUT(write_key(at, is_first, key), "\"intValue\":");
+  return PUT(write_integer(at, number), "}}");
 }
 
-static void write_id(trace_otlp_text *out, const uint8_t *id, size_t size) {
-  char text[32];
-  trace_format_id(text, id, size);
-  put(out, text, 2 * size);
+static char *write_resource(char *at, const trace_resource *resource) {
+  at = write_text_attribute(at, true, "service.name", resource->service, strlen(resource->service));
+  at = write_text_attribute(at, false, "service.namespace", "store", sizeof "store" - 1);
+  at = write_text_attribute(at, false, "service.instance.id", resource->instance, strlen(resource->instance));
+  at = write_text_attribute(at, false, "telemetry.sdk.name", "store-telemetry", sizeof "store-telemetry" - 1);
+  return write_text_attribute(at, false, "telemetry.sdk.language", "c", 1);
 }
 
-static void write_attributes(trace_otlp_text *out, const trace_record *record) {
-  const char *separator = "";
-  for (size_t i = 0; i < record->attribute_count; i++) {
-    const trace_attribute *attribute = &record->attributes[i];
-    if (attribute->text != NULL) {
-      write_text_attribute(out, separator, attribute->key, attribute->text, (size_t)attribute->number);
-    } else {
-      write_key(out, separator, attribute->key);
-      PUT(out, "\"intValue\":");
-      write_integer(out, attribute->number);
-      PUT(out, "}}");
-    }
-    separator = ",";
+static size_t resource_room(const trace_resource *resource) {
+  return SPAN_SIZE + 5 * ATTRIBUTE_SIZE + text_room(strlen(resource->service) + strlen(resource->instance));
+}
+
+static char *write_id(char *at, const uint8_t *id, size_t size) {
+  trace_format_id(at, id, size);
+  return at + 2 * size;
+}
+
+static char *write_attributes(char *at, const trace_record *record) {
+  bool is_first = true;
+  for (size_t i = 0; i < record->attribute_count; i++, is_first = false) {
+    const trace_attribute *its = &record->attributes[i];
+    at = its->text ? write_text_attribute(at, is_first, its->key, its->text, (size_t)its->number)
+                   : write_number_attribute(at, is_first, its->key, its->number);
   }
   if (record->correlation_id[0] != '\0') {
-    write_text_attribute(out, separator, "store.correlation_id", record->correlation_id, sizeof record->correlation_id);
-    separator = ",";
+    at = write_text_attribute(at, is_first, "store.correlation_id", record->correlation_id,
+                              sizeof record->correlation_id);
+    is_first = false;
   }
-  if (record->code != 0 && record->detail[0] != '\0') {
-    write_text_attribute(out, separator, "error.type", record->detail, sizeof record->detail);
-  }
+  if (record->code == 0 || record->detail[0] == '\0') return at;
+  return write_text_attribute(at, is_first, "error.type", record->detail, sizeof record->detail);
 }
 
-static void write_span(trace_otlp_text *out, const trace_record *record) {
+static char *write_span(char *at, const trace_record *record) {
   static const uint8_t no_parent[8] = {0};
   enum { STATUS_UNSET = 0, STATUS_ERROR = 2 };
-  PUT(out, "{\"traceId\":\"");
-  write_id(out, record->trace_id, sizeof record->trace_id);
-  PUT(out, "\",\"spanId\":\"");
-  write_id(out, record->span_id, sizeof record->span_id);
+  at = write_id(PUT(at, "{\"traceId\":\""), record->trace_id, sizeof record->trace_id);
+  at = write_id(PUT(at, "\",\"spanId\":\""), record->span_id, sizeof record->span_id);
   if (memcmp(record->parent_id, no_parent, sizeof no_parent) != 0) {
-    PUT(out, "\",\"parentSpanId\":\"");
-    write_id(out, record->parent_id, sizeof record->parent_id);
+    at = write_id(PUT(at, "\",\"parentSpanId\":\""), record->parent_id, sizeof record->parent_id);
   }
-  PUT(out, "\",\"name\":");
-  write_text(out, record->name, strlen(record->name));
-  PUT(out, ",\"kind\":");
-  write_digit(out, (int)record->kind);
-  PUT(out, ",\"startTimeUnixNano\":");
-  write_integer(out, record->start_unix_ns);
-  PUT(out, ",\"endTimeUnixNano\":");
-  write_integer(out, record->start_unix_ns + record->duration_ns);
-  PUT(out, ",\"attributes\":[");
-  write_attributes(out, record);
+  at = write_text(PUT(at, "\",\"name\":"), record->name, strlen(record->name));
+  at = write_digit(PUT(at, ",\"kind\":"), (int)record->kind);
+  at = write_integer(PUT(at, ",\"startTimeUnixNano\":"), record->start_unix_ns);
+  at = write_integer(PUT(at, ",\"endTimeUnixNano\":"), record->start_unix_ns + record->duration_ns);
+  at = write_attributes(PUT(at, ",\"attributes\":["), record);
   bool is_error = trace_record_is_error(record);
-  PUT(out, "],\"status\":{\"code\":");
-  write_digit(out, is_error ? STATUS_ERROR : STATUS_UNSET);
+  at = write_digit(PUT(at, "],\"status\":{\"code\":"), is_error ? STATUS_ERROR : STATUS_UNSET);
   if (is_error && record->detail[0] != '\0') {
-    PUT(out, ",\"message\":");
-    write_text(out, record->detail, sizeof record->detail);
+    at = write_text(PUT(at, ",\"message\":"), record->detail, sizeof record->detail);
   }
-  PUT(out, "},\"flags\":1}");
+  return PUT(at, "},\"flags\":1}");
+}
+
+static size_t span_room(const trace_record *record) {
+  size_t room = SPAN_SIZE + text_room(strlen(record->name) + sizeof record->correlation_id + 2 * sizeof record->detail);
+  for (size_t i = 0; i < record->attribute_count; i++) {
+    const trace_attribute *its = &record->attributes[i];
+    room += ATTRIBUTE_SIZE + strlen(its->key) + (its->text ? text_room((size_t)its->number) : 0);
+  }
+  return room;
+}
+
+/* Where the text ends, with room for so many bytes; NULL without memory. */
+static char *make_room(trace_otlp_text *out, size_t size) {
+  if (size > out->capacity - out->length) {
+    size_t capacity = 2 * out->capacity + size + FIRST_CAPACITY;
+    char *bytes = realloc(out->bytes, capacity);
+    if (!bytes) return NULL;
+    out->bytes = bytes;
+    out->capacity = capacity;
+  }
+  return out->bytes + out->length;
+}
+
+static void end_at(trace_otlp_text *out, const char *end) {
+  out->length = (size_t)(end - out->bytes);
 }
 
 bool trace_otlp_write(trace_otlp_text *out, const trace_resource *resource, const trace_record *records, size_t count) {
-  if (out->capacity == 0) {
-    free(out->bytes);
-    out->bytes = malloc(FIRST_CAPACITY);
-    out->capacity = out->bytes ? FIRST_CAPACITY : 0;
-  }
   out->length = 0;
-  PUT(out, "{\"resourceSpans\":[{\"resource\":{\"attributes\":[");
-  write_resource(out, resource);
-  PUT(out, "]},\"scopeSpans\":[{\"scope\":{\"name\":\"store\"},\"spans\":[");
+  char *at = make_room(out, resource_room(resource));
+  if (!at) return false;
+  at = write_resource(PUT(at, "{\"resourceSpans\":[{\"resource\":{\"attributes\":["), resource);
+  end_at(out, PUT(at, "]},\"scopeSpans\":[{\"scope\":{\"name\":\"store\"},\"spans\":["));
   for (size_t i = 0; i < count; i++) {
-    if (i > 0) PUT(out, ",");
-    write_span(out, &records[i]);
+    at = make_room(out, span_room(&records[i]));
+    if (!at) return false;
+    if (i > 0) at = PUT(at, ",");
+    end_at(out, write_span(at, &records[i]));
   }
-  PUT(out, "]}]}]}");
-  return out->capacity > 0;
+  at = make_room(out, SPAN_SIZE);
+  if (!at) return false;
+  end_at(out, PUT(at, "]}]}]}"));
+  return true;
 }
 
 void trace_otlp_free(trace_otlp_text *text) {

@@ -208,23 +208,25 @@ class Bench:
         return self.keep(Stack(self)).start()
 
     @functools.cached_property
-    def readers(self):
-        """Another one with all of NNG's threads: what only reads, with many calls in flight, is faster with them."""
-        return self.keep(Stack(self, STORE_RPC_THREADS="16")).start()
-
-    @functools.cached_property
     def sizes(self):
         """Bytes of the two envelopes of GetProduct, and of the gateway's answer to it."""
         sample = self.rpc("get-product", self.stack.urls["inventory"], 1, seconds=0.3)
         body = request(self.stack.port, "GET", "/inventory/LAPTOP-001")[1]
         return sample["request_bytes"], sample["response_bytes"], len(body)
 
+    def echo(self, command="serve"):
+        port, ipc = free_port(), f"ipc://{self.folder}/{command}.ipc"
+        tcp = f"tcp://127.0.0.1:{port}"
+        self.spawn(f"nng_echo-{command}", [self.program("nng_echo"), command, f"{tcp},{ipc}", self.sizes[1]], port)
+        return {"tcp": tcp, "ipc": ipc}
+
     @functools.cached_property
     def echo_urls(self):
-        port, ipc = free_port(), f"ipc://{self.folder}/echo.ipc"
-        tcp = f"tcp://127.0.0.1:{port}"
-        self.spawn("nng_echo", [self.program("nng_echo"), "serve", f"{tcp},{ipc}", self.sizes[1]], port)
-        return {"tcp": tcp, "ipc": ipc}
+        return self.echo()
+
+    @functools.cached_property
+    def limited_echo_urls(self):
+        return self.echo("serve-limited")
 
     @functools.cached_property
     def grpc_address(self):
@@ -285,8 +287,8 @@ class Bench:
     def rpc(self, method, url, in_flight, seconds=None):
         return self.run([self.program("rpc_load"), method, url, in_flight, seconds or self.seconds])
 
-    def nng(self, url, in_flight):
-        return self.run([self.program("nng_echo"), "load", url, in_flight, self.seconds, self.sizes[0]])
+    def nng(self, url, in_flight, command="load"):
+        return self.run([self.program("nng_echo"), command, url, in_flight, self.seconds, self.sizes[0]])
 
     def grpc(self, in_flight):
         return self.run([self.program("grpc_bench"), "load", self.grpc_address, in_flight, self.seconds])

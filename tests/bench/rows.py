@@ -59,9 +59,8 @@ def compare(bench, name, what, ours, against, baseline, target, field="per_secon
 # --- RPC ---
 
 
-def get_product(bench, transport, in_flight, stack=None):
-    stack = stack or bench.readers
-    urls = stack.urls if transport == "ipc" else stack.tcp_urls
+def get_product(bench, transport, in_flight):
+    urls = bench.stack.urls if transport == "ipc" else bench.stack.tcp_urls
     return lambda: bench.rpc("get-product", urls["inventory"], in_flight)
 
 
@@ -71,10 +70,10 @@ def rpc_rate(transport, bench):
                    lambda: bench.nng(bench.echo_urls[transport], 64), ">= 0.85")
 
 
-def rpc_one_thread(bench):
-    return compare(bench, "rpc_ipc_64_one", "the same with one thread for callbacks, the default on two processors",
-                   get_product(bench, "ipc", 64, bench.stack), "bare NNG echo",
-                   lambda: bench.nng(bench.echo_urls["ipc"], 64), "")
+def rpc_limited(transport, bench):
+    return compare(bench, f"rpc_{transport}_64_limited", f"the same, {transport}",
+                   get_product(bench, transport, 64), "bare NNG echo with as few threads",
+                   lambda: bench.nng(bench.limited_echo_urls[transport], 64, "load-limited"), "")
 
 
 def rpc_latency(transport, bench):
@@ -174,7 +173,7 @@ def order_parts(bench):
     """An order's time at 64 in flight, and the time that its parts take alone: an HTTP exchange, four calls, its commits;
     and its steps: the same methods of the same services, with what they really do and write."""
     database = itertools.count()
-    calls = get_product(bench, "ipc", 64, bench.stack)
+    calls = get_product(bench, "ipc", 64)
     step = lambda method, service: lambda: bench.rpc(method, bench.stack.urls[service], 64)
     storage = lambda: bench.run([bench.program("storage_load"), bench.folder / f"rows-{next(database)}.db", 64,
                                  bench.seconds])
@@ -277,8 +276,9 @@ def bound(function, argument):
 
 ROWS = {
     "rpc_ipc_64": bound(rpc_rate, "ipc"),
-    "rpc_ipc_64_one": rpc_one_thread,
+    "rpc_ipc_64_limited": bound(rpc_limited, "ipc"),
     "rpc_tcp_64": bound(rpc_rate, "tcp"),
+    "rpc_tcp_64_limited": bound(rpc_limited, "tcp"),
     "rpc_ipc_1": bound(rpc_latency, "ipc"),
     "rpc_tcp_1": bound(rpc_latency, "tcp"),
     "grpc_16": bound(grpc_rate, 16),

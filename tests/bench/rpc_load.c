@@ -8,6 +8,7 @@
 
 #include "load.h"
 #include "rpc/envelope.h"
+#include "rpc/nng_threads.h"
 #include "store/v1/inventory.rpc.h"
 #include "store/v1/order.rpc.h"
 #include "store/v1/payment.rpc.h"
@@ -164,6 +165,7 @@ int main(int argc, char **argv) {
   }
   int in_flight = (int)load_argument(argv[3]);
   double seconds = load_argument(argv[4]);
+  nng_threads *nng = nng_threads_limit();
   rpc_random random;
   rpc_random_init(&random, 0);
   rpc_clock *clock = rpc_clock_create();
@@ -177,6 +179,7 @@ int main(int argc, char **argv) {
   load_wait(&self.load);
   rpc_client_destroy(self.client);
   rpc_clock_destroy(clock);
+  nng_threads_release(nng);
   free(callers);
   char extra[80];
   snprintf(extra, sizeof extra, ",\"request_bytes\":%zu,\"response_bytes\":%zu", get_product_request_bytes(),

@@ -1,7 +1,9 @@
 /* NNG alone: what REQ/REP carries when nothing is made of the bytes. The server of the bare h2o hop too.
  *
  *   nng_echo serve URL[,URL] REPLY_BYTES
- *   nng_echo load URL IN_FLIGHT SECONDS REQUEST_BYTES */
+ *   nng_echo load URL IN_FLIGHT SECONDS REQUEST_BYTES
+ *
+ * With the name of a command and "-limited", NNG has as few threads as the services give it (rpc/nng_threads.h). */
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/rep.h>
 #include <nng/protocol/reqrep0/req.h>
@@ -9,6 +11,7 @@
 #include <unistd.h>
 
 #include "../load.h"
+#include "rpc/nng_threads.h"
 
 enum { SERVER_CONTEXTS = 512 };
 
@@ -109,10 +112,16 @@ static int run_load(const char *url, int in_flight, double seconds, size_t reque
 }
 
 int main(int argc, char **argv) {
+  char *limited = argc > 1 ? strstr(argv[1], "-limited") : NULL;
+  if (limited) {
+    *limited = '\0';
+    nng_threads_limit(); /* until the process ends */
+  }
   if (argc == 4 && strcmp(argv[1], "serve") == 0) serve(argv[2], (size_t)load_argument(argv[3]));
   if (argc == 6 && strcmp(argv[1], "load") == 0) {
     return run_load(argv[2], (int)load_argument(argv[3]), load_argument(argv[4]), (size_t)load_argument(argv[5]));
   }
-  fprintf(stderr, "usage: nng_echo serve URLS REPLY_BYTES | load URL IN_FLIGHT SECONDS REQUEST_BYTES\n");
+  fprintf(stderr,
+          "usage: nng_echo serve[-limited] URLS REPLY_BYTES | load[-limited] URL IN_FLIGHT SECONDS REQUEST_BYTES\n");
   return 2;
 }
