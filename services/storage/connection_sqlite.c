@@ -80,7 +80,7 @@ static storage_tx *sqlite_open(const connection_config *config) {
   sqlite3_busy_timeout(self->db, BUSY_TIMEOUT_MS);
   sqlite_execute(&self->tx,
                  "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;"
-                 "PRAGMA journal_size_limit = 67108864;",
+                 "PRAGMA journal_size_limit = 67108864; PRAGMA cache_spill = OFF;",
                  NULL);
   /* A process that was killed may have written what it did not come to sync. It is seen from here on, so it must not be
    * lost any more: a checkpoint syncs the log first. */

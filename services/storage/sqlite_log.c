@@ -2,6 +2,7 @@
  * default's. */
 #include "storage/sqlite_log.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdbool.h>
@@ -61,6 +62,7 @@ static int read_log_header(log_file *self) {
 }
 
 static int gather(log_file *self, const void *bytes, size_t size, sqlite3_int64 offset) {
+  assert(size <= GATHERED_MAX); /* a page has up to 64 KiB */
   bool follows = self->used && offset == self->offset + (sqlite3_int64)self->used;
   if (!follows || self->used + size > GATHERED_MAX) {
     int result = flush(self);

@@ -18,6 +18,8 @@
 
 enum { ROW_SIZE = 3000 }; /* one a page */
 
+#define SETTINGS "PRAGMA synchronous = FULL; PRAGMA cache_spill = OFF"
+
 static struct {
   sqlite3_vfs vfs;
   sqlite3_vfs *unix_vfs;
@@ -105,7 +107,7 @@ static int set_up(void **state) {
   disk.is_full = false;
   snprintf(d.path, sizeof d.path, "/tmp/test_sqlite_log-%ld.db", (long)getpid());
   d.writer = open_database(d.path);
-  assert_int_equal(run(d.writer, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL"), SQLITE_OK);
+  assert_int_equal(run(d.writer, "PRAGMA journal_mode = WAL; " SETTINGS), SQLITE_OK);
   assert_int_equal(run(d.writer, "CREATE TABLE rows (id INTEGER PRIMARY KEY, bytes BLOB)"), SQLITE_OK);
   d.reader = open_database(d.path);
   *state = &d;
@@ -160,10 +162,10 @@ static void a_large_transaction_is_written_in_pieces(void **state) {
   assert_int_equal(rows_after_a_crash(d), 200);
 }
 
-/* With a small cache the writer puts pages into the log before the commit, and reads them again from there. */
+/* With a small cache that may spill the writer puts pages into the log before the commit, and reads them from there. */
 static void what_is_gathered_is_read_again(void **state) {
   database *d = *state;
-  assert_int_equal(run(d->writer, "PRAGMA cache_size = 10; BEGIN"), SQLITE_OK);
+  assert_int_equal(run(d->writer, "PRAGMA cache_spill = ON; PRAGMA cache_size = 10; BEGIN"), SQLITE_OK);
   assert_int_equal(insert_rows(d->writer, 0, 100), SQLITE_OK);
   assert_int_equal(run(d->writer, "UPDATE rows SET bytes = zeroblob(10) WHERE id % 2 = 0"), SQLITE_OK);
   assert_int_equal(number(d->writer, "SELECT sum(length(bytes)) FROM rows"), 50 * (10 + ROW_SIZE));
@@ -186,6 +188,22 @@ static void a_write_that_fails_fails_the_commit_and_leaves_nothing(void **state)
   assert_int_equal(rows_after_a_crash(d), 15);
 }
 
+static void nothing_is_left_of_a_transaction_that_is_rolled_back(void **state) {
+  database *d = *state;
+  assert_int_equal(run(d->writer, "PRAGMA cache_size = 10; BEGIN"), SQLITE_OK);
+  disk.writes = 0;
+  assert_int_equal(insert_rows(d->writer, 0, 100), SQLITE_OK);
+  assert_int_equal(run(d->writer, "ROLLBACK"), SQLITE_OK);
+  assert_int_equal(disk.writes, 0);
+  sqlite3 *other = open_database(d->path);
+  assert_int_equal(run(other, SETTINGS), SQLITE_OK);
+  assert_int_equal(insert_rows(other, 0, 50), SQLITE_OK); /* where the log ends, as the first would have been */
+  assert_int_equal(insert_rows(d->writer, 50, 10), SQLITE_OK);
+  assert_int_equal(number(d->reader, "SELECT count(*) FROM rows"), 60);
+  assert_int_equal(rows_after_a_crash(d), 60);
+  sqlite3_close(other);
+}
+
 /* There SQLite fills the sector behind a commit, and syncs in the middle of a frame. */
 static void a_disk_that_may_lose_what_lies_beside_a_write_has_it_all_too(void **state) {
   database *d = *state;
@@ -193,7 +211,7 @@ static void a_disk_that_may_lose_what_lies_beside_a_write_has_it_all_too(void **
   sqlite3_close(d->writer);
   disk.traits = 0;
   d->writer = open_database(d->path);
-  assert_int_equal(run(d->writer, "PRAGMA synchronous = FULL"), SQLITE_OK);
+  assert_int_equal(run(d->writer, SETTINGS), SQLITE_OK);
   d->reader = open_database(d->path);
   for (int round = 0; round < 20; round++) {
     assert_int_equal(insert_rows(d->writer, 7 * round, 7), SQLITE_OK);
@@ -208,7 +226,7 @@ static void a_log_that_was_there_is_gone_on_with(void **state) {
   database *d = *state;
   assert_int_equal(insert_rows(d->writer, 0, 10), SQLITE_OK);
   sqlite3 *other = open_database(d->path);
-  assert_int_equal(run(other, "PRAGMA synchronous = FULL"), SQLITE_OK);
+  assert_int_equal(run(other, SETTINGS), SQLITE_OK);
   disk.writes = 0;
   assert_int_equal(insert_rows(other, 10, 10), SQLITE_OK);
   assert_int_equal(disk.writes, 1);
@@ -225,6 +243,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(a_large_transaction_is_written_in_pieces, set_up, tear_down),
       cmocka_unit_test_setup_teardown(what_is_gathered_is_read_again, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_write_that_fails_fails_the_commit_and_leaves_nothing, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(nothing_is_left_of_a_transaction_that_is_rolled_back, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_disk_that_may_lose_what_lies_beside_a_write_has_it_all_too, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_log_that_was_there_is_gone_on_with, set_up, tear_down),
   };
