@@ -282,6 +282,18 @@ static bool client_connected(void *client, char *detail, size_t size) {
   return false;
 }
 
+/* An order waits for its steps as it does for its writes. */
+static rpc_load order_load(void *arg) {
+  const order_service *service = arg;
+  rpc_load load = storage_load(service->db);
+  const rpc_client *const clients[] = {service->config.inventory, service->config.payment};
+  for (size_t i = 0; i < sizeof clients / sizeof clients[0]; i++) {
+    int64_t wait_us = rpc_client_send_wait_us(clients[i]);
+    if (wait_us > load.wait_us) load.wait_us = wait_us;
+  }
+  return load;
+}
+
 void order_service_register(order_service *service, rpc_server *server) {
   static const store_v1_order_service_handlers handlers = {
       .create_order = create_order,
@@ -292,7 +304,7 @@ void order_service_register(order_service *service, rpc_server *server) {
   };
   store_v1_order_service_register(server, &handlers, service);
   rpc_server_add_dependency(server, "storage", true, storage_healthy, service->db);
-  rpc_server_watch_queue(server, storage_load, service->db);
+  rpc_server_watch_queue(server, order_load, service);
   rpc_server_add_dependency(server, "inventory", true, client_connected, service->config.inventory);
   rpc_server_add_dependency(server, "payment", true, client_connected, service->config.payment);
 }

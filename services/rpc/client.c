@@ -174,6 +174,11 @@ bool rpc_client_connected(const rpc_client *client) {
   return client->config.transport->connected(client->config.transport);
 }
 
+int64_t rpc_client_send_wait_us(const rpc_client *client) {
+  const rpc_transport *transport = client->config.transport;
+  return transport->send_wait_us ? transport->send_wait_us(transport) : 0;
+}
+
 static int64_t now_us(const client_call *call) {
   return rpc_clock_now_us(call->client->config.clock);
 }

@@ -52,6 +52,10 @@ void rpc_client_destroy(rpc_client *client);
 /* True while at least one server is connected: a call would not fail for want of one. */
 bool rpc_client_connected(const rpc_client *client);
 
+/* How long a call that is begun now will wait until a connection takes it, since those before it do: servers that
+ * cannot keep up are felt here, long before an answer is late. Microseconds; 0 where few wait. From any thread. */
+int64_t rpc_client_send_wait_us(const rpc_client *client);
+
 /* Whether a call of this method (NULL: any that writes) would be let through to the server now: for who would rather
  * know before it does work for one. It counts as that call, which is then to be made with is_admitted. False with the
  * reason in *status, which is left alone otherwise. From any thread. */

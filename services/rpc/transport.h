@@ -4,6 +4,7 @@
 
 #include <nng/nng.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "rpc/status.h"
 #include "rpc/tls.h"
@@ -35,6 +36,8 @@ struct rpc_transport {
   void (*cancel)(rpc_transport *transport, rpc_exchange *exchange);
   /* True while a server is connected. */
   bool (*connected)(rpc_transport *transport);
+  /* How long a request that is begun now will wait until a connection takes it; NULL: none ever waits. */
+  int64_t (*send_wait_us)(const rpc_transport *transport);
   /* Ends what is under way, each with its done called; nothing can be started from here on. */
   void (*close)(rpc_transport *transport);
   /* Frees a closed transport, none of whose exchanges is under way. */

@@ -11,12 +11,14 @@
 #include "rpc/link_patience.h"
 #include "rpc/nng_shutdown.h"
 #include "rpc/transport.h"
+#include "telemetry/monotonic.h"
 
 enum {
   SLOTS_MAX = 65536, /* exchanges at once */
   RECONNECT_MIN_MS = 10,
   RECONNECT_MAX_MS = 250,
   RESPONSE_MAX = 16 * 1024 * 1024,
+  UNSENT_BEGINS = 64, /* so few are no queue */
 };
 
 typedef struct nng_transport nng_transport;
@@ -32,6 +34,7 @@ typedef struct exchange_slot {
   rpc_exchange *exchange; /* NULL: idle */
   bool receiving;         /* the request is out */
   bool cancelled;
+  int64_t begun_us; /* by the monotonic clock */
 } exchange_slot;
 
 struct nng_transport {
@@ -39,7 +42,10 @@ struct nng_transport {
   nng_socket socket;
   atomic_int connections;
   atomic_bool closed;
-  pthread_mutex_t lock; /* guards what follows */
+  atomic_int unsent;                /* requests that no connection has taken yet, */
+  _Atomic int64_t wait_us, sent_us; /* how long the last one that was taken had waited, and when that was, or when
+                                       the first one since none waited was begun */
+  pthread_mutex_t lock;             /* guards what follows */
   exchange_slot *free_slots;
   exchange_slot *made_slots;
   size_t slot_count;
@@ -93,10 +99,20 @@ static void finish(exchange_slot *slot, nng_msg *response, int error) {
   exchange->done(exchange, response, &status);
 }
 
+/* The send has ended, one way or another. */
+static void note_sent(const exchange_slot *slot) {
+  nng_transport *transport = slot->transport;
+  int64_t now_us = monotonic_us();
+  atomic_store_explicit(&transport->wait_us, now_us - slot->begun_us, memory_order_relaxed);
+  atomic_store_explicit(&transport->sent_us, now_us, memory_order_relaxed);
+  atomic_fetch_sub_explicit(&transport->unsent, 1, memory_order_relaxed);
+}
+
 static void on_aio(void *arg) {
   exchange_slot *slot = arg;
   pthread_mutex_lock(&slot->lock);
   int error = nng_aio_result(slot->aio);
+  if (!slot->receiving) note_sent(slot);
   if (error != 0) {
     if (!slot->receiving) nng_msg_free(nng_aio_get_msg(slot->aio));
     finish(slot, NULL, error);
@@ -167,6 +183,10 @@ static bool start(rpc_transport *base, rpc_exchange *exchange, nng_msg *request,
   slot->exchange = exchange;
   slot->receiving = false;
   slot->cancelled = false;
+  slot->begun_us = monotonic_us();
+  if (atomic_fetch_add_explicit(&transport->unsent, 1, memory_order_relaxed) == 0) {
+    atomic_store_explicit(&transport->sent_us, slot->begun_us, memory_order_relaxed);
+  }
   nng_aio_set_msg(slot->aio, request);
   nng_ctx_send(slot->context, slot->aio);
   if (atomic_load(&transport->closed)) cancel_locked(slot);
@@ -184,6 +204,15 @@ static void cancel(rpc_transport *base, rpc_exchange *exchange) {
 
 static bool connected(rpc_transport *base) {
   return atomic_load(&((nng_transport *)base)->connections) > 0;
+}
+
+/* As long as the last one has waited, or longer where none has been taken since. */
+static int64_t send_wait_us(const rpc_transport *base) {
+  const nng_transport *transport = (const nng_transport *)base;
+  if (atomic_load_explicit(&transport->unsent, memory_order_relaxed) < UNSENT_BEGINS) return 0;
+  int64_t wait_us = atomic_load_explicit(&transport->wait_us, memory_order_relaxed);
+  int64_t since_us = monotonic_us() - atomic_load_explicit(&transport->sent_us, memory_order_relaxed);
+  return since_us > wait_us ? since_us : wait_us;
 }
 
 static void close_transport(rpc_transport *base) {
@@ -233,7 +262,7 @@ rpc_transport *rpc_transport_create_nng(const char *urls, const rpc_tls *tls, rp
     *status = rpc_status_error(RPC_INTERNAL, "", "cannot open a socket: %s", nng_strerror(error));
     return NULL;
   }
-  transport->base = (rpc_transport){start, cancel, connected, close_transport, destroy};
+  transport->base = (rpc_transport){start, cancel, connected, send_wait_us, close_transport, destroy};
   pthread_mutex_init(&transport->lock, NULL);
   nng_socket_set_ms(transport->socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE);
   nng_socket_set_ms(transport->socket, NNG_OPT_RECONNMINT, RECONNECT_MIN_MS);

@@ -118,7 +118,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   rpc_random random;
   rpc_random_init(&random, 1);
   rpc_clock *clock = rpc_clock_create_virtual(1700000000000);
-  liar server = {.base = {start, cancel, connected, nothing, nothing}, .clock = clock, .answers = answers};
+  liar server = {
+      .base = {.start = start, .cancel = cancel, .connected = connected, .close = nothing, .destroy = nothing},
+      .clock = clock,
+      .answers = answers};
   rpc_client *client = rpc_client_create(
       &(rpc_client_config){.target = "liar", .transport = &server.base, .clock = clock, .random = &random});
   ProtobufCMessage *request = calloc(1, method->input->sizeof_message);

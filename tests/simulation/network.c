@@ -244,7 +244,8 @@ static void destroy(rpc_transport *base) {
 rpc_transport *network_connect(network_node *from, network_node *to, bool faulty) {
   simulated_transport *transport = calloc(1, sizeof *transport);
   if (!transport) return NULL;
-  transport->base = (rpc_transport){start, cancel, connected, close_transport, destroy};
+  transport->base = (rpc_transport){
+      .start = start, .cancel = cancel, .connected = connected, .close = close_transport, .destroy = destroy};
   transport->from = from;
   transport->from_run = from ? from->run : 0;
   transport->to = to;

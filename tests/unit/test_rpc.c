@@ -1,4 +1,7 @@
 /* Calls over real sockets, as their client sees them: every outcome, retries, deadlines, replicas. */
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include "rpc_world.h"
 
 static void a_call_is_answered_with_its_response(void **state) {
@@ -216,6 +219,49 @@ static void destroying_a_client_cancels_its_calls(void **state) {
   end_world(world);
 }
 
+/* A server that says hello as NNG's do (https://nanomsg.org/rfcs/sp-ipc-v1.html) and reads nothing. */
+static int listen_deaf(struct sockaddr_un *address) {
+  int listening = socket(AF_UNIX, SOCK_STREAM, 0);
+  assert_int_equal(bind(listening, (struct sockaddr *)address, sizeof *address), 0);
+  assert_int_equal(listen(listening, 1), 0);
+  return listening;
+}
+
+static int accept_deaf(int listening) {
+  static const char hello[] = {0, 'S', 'P', 0, 0, 0x31, 0, 0};
+  int connection = accept(listening, NULL, NULL);
+  assert_int_equal(send(connection, hello, sizeof hello, 0), sizeof hello);
+  return connection;
+}
+
+static void what_no_server_takes_is_felt_as_a_wait(void **state) {
+  (void)state;
+  enum { CALLS = 6000, LONG_US = 100000 };
+  rpc_world *world = make_world(0, (rpc_client_config){0});
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  snprintf(address.sun_path, sizeof address.sun_path, "/tmp/test_rpc-%ld.ipc", (long)getpid());
+  char url[sizeof address.sun_path + 8];
+  snprintf(url, sizeof url, "ipc://%s", address.sun_path);
+  int listening = listen_deaf(&address);
+  rpc_client *client = make_client(world, url, (rpc_client_config){.timeout_ms = 60000});
+  int connection = accept_deaf(listening);
+  wait_until_connected(client, true);
+  assert_int_equal(rpc_client_send_wait_us(client), 0);
+  call_outcome *outcomes = calloc(CALLS, sizeof *outcomes);
+  for (int i = 0; i < CALLS; i++) begin_get(client, "LAPTOP-001", NULL, &outcomes[i]);
+  for (int i = 0; i < 20000 && rpc_client_send_wait_us(client) < LONG_US; i++) usleep(1000);
+  assert_true(rpc_client_send_wait_us(client) >= LONG_US);
+  for (int i = 0; i < 200; i++) assert_int_equal(get(world->client, "LAPTOP-001", NULL).code, RPC_OK);
+  assert_int_equal(rpc_client_send_wait_us(world->client), 0); /* of a server that reads */
+  rpc_client_destroy(client);
+  for (int i = 0; i < CALLS; i++) assert_int_equal(outcome_wait(&outcomes[i]).code, RPC_CANCELLED);
+  free(outcomes);
+  close(connection);
+  close(listening);
+  unlink(address.sun_path);
+  end_world(world);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_call_is_answered_with_its_response),
@@ -233,6 +279,7 @@ int main(void) {
       cmocka_unit_test(a_draining_server_begins_nothing_and_ends_what_it_began),
       cmocka_unit_test(calls_go_past_a_stopping_replica_to_another),
       cmocka_unit_test(destroying_a_client_cancels_its_calls),
+      cmocka_unit_test(what_no_server_takes_is_felt_as_a_wait),
   };
   RUN_WITH_FEW_AND_ALL_THREADS(tests);
 }
