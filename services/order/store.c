@@ -1,6 +1,7 @@
 /* The order's tables: one row an order, one row a state it has been in. */
 #include "order/store.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 const char *const order_store_migrations[] = {
@@ -91,11 +92,10 @@ const char *const order_store_statements[STATEMENT_COUNT] = {
 };
 const size_t order_store_statement_count = STATEMENT_COUNT;
 
-/* The bytes are the arena's. */
-static void bind_request(storage_tx *tx, size_t index, int parameter, const Store__V1__CreateOrderRequest *request,
-                         rpc_arena *arena) {
+/* What is bound is the caller's to free, once the statement has ended. */
+static void *bind_request(storage_tx *tx, size_t index, int parameter, const Store__V1__CreateOrderRequest *request) {
   size_t size = store__v1__create_order_request__get_packed_size(request);
-  uint8_t *packed = rpc_arena_alloc(arena, size);
+  uint8_t *packed = malloc(size);
   if (packed) {
     store__v1__create_order_request__pack(request, packed);
     storage_bind_bytes(tx, index, parameter, packed, size);
@@ -103,14 +103,13 @@ static void bind_request(storage_tx *tx, size_t index, int parameter, const Stor
     rpc_status status = rpc_status_error(RPC_RESOURCE_EXHAUSTED, "OUT_OF_MEMORY", "no memory left for this order");
     storage_tx_fail(tx, &status);
   }
+  return packed;
 }
 
 bool order_store_insert(storage_tx *tx, const order_record *order, const order_lease *lease) {
-  rpc_arena arena;
-  rpc_arena_init(&arena, SIZE_MAX);
   storage_begin(tx, ORDER_INSERT);
   storage_bind_text(tx, ORDER_INSERT, 1, order->order_id);
-  bind_request(tx, ORDER_INSERT, 2, order->request, &arena);
+  void *packed = bind_request(tx, ORDER_INSERT, 2, order->request);
   storage_bind_text(tx, ORDER_INSERT, 3, saga_state_name(order->state));
   storage_bind_text(tx, ORDER_INSERT, 4, order->correlation_id);
   storage_bind_text(tx, ORDER_INSERT, 5, order->idempotency_key);
@@ -123,7 +122,7 @@ bool order_store_insert(storage_tx *tx, const order_record *order, const order_l
   trace_context_format(&order->trace, traceparent);
   storage_bind_text(tx, ORDER_INSERT, 11, traceparent);
   bool is_new = storage_finish(tx, ORDER_INSERT) == 1;
-  rpc_arena_free(&arena);
+  free(packed);
   if (!is_new) return false;
   storage_send(tx, HISTORY_INSERT, NULL, "titi", order->order_id, (int64_t)0, saga_state_name(order->state),
                order->created_ms);
@@ -137,8 +136,7 @@ bool order_store_update(storage_tx *tx, const order_record *order, const order_l
   int32_t step = order->step_count;
   bool is_priced = from == SAGA_RESERVING; /* the reservation tells the prices */
   size_t update = is_priced ? ORDER_UPDATE_PRICED : ORDER_UPDATE;
-  rpc_arena arena;
-  rpc_arena_init(&arena, SIZE_MAX);
+  void *packed = NULL;
   storage_begin(tx, update);
   storage_bind_text(tx, update, 1, order->order_id);
   storage_bind_text(tx, update, 2, saga_state_name(from));
@@ -155,10 +153,10 @@ bool order_store_update(storage_tx *tx, const order_record *order, const order_l
   storage_bind_text(tx, update, 13, lease->owner);
   if (is_priced) {
     storage_bind_integer(tx, update, 14, order->total_cents);
-    bind_request(tx, update, 15, order->request, &arena);
+    packed = bind_request(tx, update, 15, order->request);
   }
   bool is_written = storage_finish(tx, update) == 1;
-  rpc_arena_free(&arena);
+  free(packed);
   if (is_written) {
     storage_send(tx, HISTORY_INSERT, NULL, "titi", order->order_id, (int64_t)step, saga_state_name(order->state),
                  now_ms);

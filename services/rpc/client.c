@@ -39,9 +39,9 @@ typedef struct method_series {
 
 struct rpc_client {
   rpc_client_config config;
-  char *authorization;           /* "Bearer TOKEN"; NULL: none */
-  trace_recorder *ids, *own_ids; /* draws those of spans: the recorder or, since they travel all the same, one of its
-                                    own, without which each would be a system call */
+  char *authorization; /* "Bearer TOKEN"; NULL: none */
+  trace_recorder *ids; /* draws those of spans, which travel in any case: config.traces or, where there is none, one of
+                          the client's own, without which each id would be a system call */
   metrics_family *requests, *durations;
   metrics_series *retries, *retries_refused;
   atomic_int budget;
@@ -84,8 +84,8 @@ static void start_attempt(client_call *call);
 
 /* False without memory. */
 static bool make_parts(rpc_client *client, const rpc_client_config *config) {
-  client->own_ids = config->traces ? NULL : trace_recorder_create("", 1);
-  client->ids = config->traces ? config->traces : client->own_ids;
+  client->config = *config;
+  client->ids = config->traces ? config->traces : trace_recorder_create("", 1);
   if (!client->ids || !config->token) return client->ids;
   int length = asprintf(&client->authorization, "Bearer %s", config->token);
   if (length < 0) client->authorization = NULL;
@@ -93,7 +93,7 @@ static bool make_parts(rpc_client *client, const rpc_client_config *config) {
 }
 
 static void free_parts(rpc_client *client) {
-  trace_recorder_destroy(client->own_ids);
+  if (!client->config.traces) trace_recorder_destroy(client->ids);
   free(client->authorization);
   free(client);
 }
@@ -106,7 +106,6 @@ rpc_client *rpc_client_create(const rpc_client_config *config) {
     config->transport->destroy(config->transport);
     return NULL;
   }
-  client->config = *config;
   if (!client->config.timeout_ms) client->config.timeout_ms = DEFAULT_TIMEOUT_MS;
   if (!client->config.max_attempts) client->config.max_attempts = DEFAULT_ATTEMPTS;
   if (!client->config.backoff_ms) client->config.backoff_ms = DEFAULT_BACKOFF_MS;

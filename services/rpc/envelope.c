@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "rpc/message_check.h"
+#include "rpc/wire.h"
 #include "telemetry/utf8.h"
 
 /* What the fields that are read and written here begin with on the wire: number and wire type, 0 varint, 2
@@ -157,17 +158,11 @@ typedef struct usual_request {
   } entries[RPC_METADATA_MAX];
 } usual_request;
 
-/* Up to 28 bits; what is longer, protobuf-c reads. */
-static bool read_varint(slice *from, uint32_t *value) {
-  *value = 0;
-  for (size_t i = 0; i < 4 && i < from->size; i++) {
-    uint8_t byte = from->bytes[i];
-    *value |= (uint32_t)(byte & 0x7f) << (7 * i);
-    if (byte >= 0x80) continue;
-    *from = (slice){from->bytes + i + 1, from->size - i - 1};
-    return true;
-  }
-  return false;
+static bool read_varint(slice *from, uint64_t *value) {
+  const uint8_t *at = from->bytes, *end = at + from->size;
+  bool is_whole = wire_take_varint(&at, end, value);
+  *from = (slice){at, (size_t)(end - at)};
+  return is_whole;
 }
 
 static bool has_tag(const slice *from, uint8_t tag) {
@@ -176,7 +171,7 @@ static bool has_tag(const slice *from, uint8_t tag) {
 
 /* False where it does not begin with this field, or that is not whole. */
 static bool read_field(slice *from, uint8_t tag, slice *field) {
-  uint32_t length;
+  uint64_t length;
   if (!has_tag(from, tag)) return false;
   slice rest = {from->bytes + 1, from->size - 1};
   if (!read_varint(&rest, &length) || length > rest.size) return false;
@@ -192,8 +187,10 @@ static bool read_usual(slice from, usual_request *request) {
   request->entry_count = 0;
   if (!read_field(&from, REQUEST_METHOD_TAG, &request->method)) return false;
   if (has_tag(&from, REQUEST_TIMEOUT_TAG)) {
+    uint64_t timeout_ms;
     from = (slice){from.bytes + 1, from.size - 1};
-    if (!read_varint(&from, &request->timeout_ms)) return false;
+    if (!read_varint(&from, &timeout_ms) || timeout_ms > UINT32_MAX) return false;
+    request->timeout_ms = (uint32_t)timeout_ms;
   }
   while (read_field(&from, REQUEST_METADATA_TAG, &entry)) {
     if (request->entry_count == RPC_METADATA_MAX) return false;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "rpc/wire.h"
 #include "telemetry/utf8.h"
 
 enum { PATH_SIZE = 96 };
@@ -85,22 +86,6 @@ rpc_status message_check_text(const ProtobufCMessage *message) {
 
 /* --- bytes --- */
 
-static bool take_varint(const uint8_t **at, const uint8_t *end, uint64_t *value) {
-  *value = 0;
-  for (int shift = 0; *at < end && shift < 64; shift += 7) {
-    uint8_t byte = *(*at)++;
-    *value |= (uint64_t)(byte & 0x7f) << shift;
-    if (byte < 0x80) return true;
-  }
-  return false;
-}
-
-static bool skip(const uint8_t **at, const uint8_t *end, uint64_t size) {
-  if (size > (size_t)(end - *at)) return false;
-  *at += size;
-  return true;
-}
-
 /* A walk over the bytes of messages within messages. */
 typedef struct byte_walk {
   const uint8_t *end; /* of the message at hand */
@@ -131,12 +116,12 @@ static bool check_bytes(const ProtobufCMessageDescriptor *type, const uint8_t *a
   }
   uint64_t tag, value;
   bool is_sound = true;
-  while (is_sound && at < walk->end && take_varint(&at, walk->end, &tag)) {
+  while (is_sound && at < walk->end && wire_take_varint(&at, walk->end, &tag)) {
     const uint8_t wire_type = tag & 7;
-    is_sound = wire_type == VARINT     ? take_varint(&at, walk->end, &value)
-               : wire_type == SIZED    ? take_varint(&at, walk->end, &value) && skip(&at, walk->end, value)
-               : wire_type == FIXED_64 ? skip(&at, walk->end, 8)
-                                       : wire_type == FIXED_32 && skip(&at, walk->end, 4);
+    is_sound = wire_type == VARINT     ? wire_take_varint(&at, walk->end, &value)
+               : wire_type == SIZED    ? wire_take_varint(&at, walk->end, &value) && wire_skip(&at, walk->end, value)
+               : wire_type == FIXED_64 ? wire_skip(&at, walk->end, 8)
+                                       : wire_type == FIXED_32 && wire_skip(&at, walk->end, 4);
     if (!is_sound || wire_type != SIZED || value == 0) continue;
     const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field(type, (unsigned)(tag >> 3));
     if (field && !check_sized(field, at - value, value, walk)) return false;
